@@ -1,0 +1,10 @@
+BIO *BIO_new(const BIO_METHOD *method);
+BIO *BIO_new_mem_buf(const void *data, int size);
+const BIO_METHOD *BIO_s_mem(void);
+int BIO_up_ref(BIO *bio);
+int BIO_free(BIO *bio);
+int BIO_read(BIO *bio, void *buffer, int size);
+int BIO_write(BIO *bio, const void *data, int size);
+size_t BIO_ctrl_pending(BIO *bio);
+long BIO_set_mem_eof_return(BIO *bio, int value);
+long BIO_get_mem_data(BIO *bio, char **data);

@@ -1,0 +1,7 @@
+SSL_SESSION *SSL_get_session(const SSL *ssl);
+SSL_SESSION *SSL_get1_session(SSL *ssl);
+int SSL_set_session(SSL *ssl, SSL_SESSION *session);
+int SSL_session_reused(const SSL *ssl);
+SSL_SESSION *SSL_SESSION_dup(const SSL_SESSION *session);
+void SSL_SESSION_free(SSL_SESSION *session);
+size_t SSL_SESSION_get_master_key(const SSL_SESSION *session, unsigned char *buffer, size_t size);

@@ -1,0 +1,54 @@
+SSL *SSL_new(SSL_CTX *ctx);
+void SSL_set0_rbio(SSL *ssl, BIO *bio);
+void SSL_set0_wbio(SSL *ssl, BIO *bio);
+SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
+void *SSL_get_ex_data(const SSL *ssl, int index);
+int SSL_set_ex_data(SSL *ssl, int index, void *data);
+int SSL_get_ex_data_X509_STORE_CTX_idx(void);
+
+void SSL_set_connect_state(SSL *ssl);
+void SSL_set_accept_state(SSL *ssl);
+long SSL_set_mode(SSL *ssl, long mode);
+int SSL_is_server(const SSL *ssl);
+int SSL_is_init_finished(const SSL *ssl);
+int SSL_pending(const SSL *ssl);
+int SSL_want_read(const SSL *ssl);
+int SSL_want_write(const SSL *ssl);
+int SSL_get_shutdown(const SSL *ssl);
+void SSL_set_shutdown(SSL *ssl, int state);
+const char *SSL_state_string_long(const SSL *ssl);
+
+int SSL_version(const SSL *ssl);
+const char *SSL_get_version(const SSL *ssl);
+const char *SSL_get_cipher_list(const SSL *ssl, int priority);
+const SSL_CIPHER *SSL_get_current_cipher(const SSL *ssl);
+const char *SSL_CIPHER_get_name(const SSL_CIPHER *cipher);
+const char *SSL_CIPHER_get_version(const SSL_CIPHER *cipher);
+int SSL_CIPHER_get_bits(const SSL_CIPHER *cipher, int *algorithm_bits);
+long SSL_get_negotiated_group(SSL *ssl);
+const char *SSL_group_to_name(SSL *ssl, int group);
+
+const char *SSL_get_servername(const SSL *ssl, int type);
+long SSL_set_tlsext_host_name(SSL *ssl, char *name);
+int SSL_set_alpn_protos(SSL *ssl, const unsigned char *protocols, unsigned int size);
+void SSL_get0_alpn_selected(const SSL *ssl, const unsigned char **protocol, unsigned int *size);
+long SSL_set_tlsext_status_type(SSL *ssl, int type);
+long SSL_get_tlsext_status_ocsp_resp(SSL *ssl, unsigned char **response);
+long SSL_set_tlsext_status_ocsp_resp(SSL *ssl, void *response, long size);
+
+void SSL_set_verify(SSL *ssl, int mode, int (*callback)(int, X509_STORE_CTX *));
+int SSL_get_verify_mode(const SSL *ssl);
+long SSL_get_verify_result(const SSL *ssl);
+X509_VERIFY_PARAM *SSL_get0_param(SSL *ssl);
+const struct stack_st_X509_NAME *SSL_get_client_CA_list(const SSL *ssl);
+X509 *SSL_get_certificate(const SSL *ssl);
+X509 *SSL_get1_peer_certificate(const SSL *ssl);
+struct stack_st_X509 *SSL_get_peer_cert_chain(const SSL *ssl);
+struct stack_st_X509 *SSL_get0_verified_chain(const SSL *ssl);
+
+size_t SSL_get_client_random(const SSL *ssl, unsigned char *buffer, size_t size);
+size_t SSL_get_server_random(const SSL *ssl, unsigned char *buffer, size_t size);
+size_t SSL_get_finished(const SSL *ssl, void *buffer, size_t size);
+size_t SSL_get_peer_finished(const SSL *ssl, void *buffer, size_t size);
+int SSL_export_keying_material(SSL *ssl, unsigned char *buffer, size_t size, const char *label, size_t label_size,
+    const unsigned char *context, size_t context_size, int use_context);

@@ -1,0 +1,35 @@
+X509 *X509_new(void);
+X509 *X509_dup(X509 *certificate);
+int X509_up_ref(X509 *certificate);
+void X509_free(X509 *certificate);
+int i2d_X509_bio(BIO *bio, X509 *certificate);
+X509 *d2i_X509_bio(BIO *bio, X509 **reuse);
+int PEM_write_bio_X509(BIO *bio, X509 *certificate);
+X509 *PEM_read_bio_X509(BIO *bio, X509 **reuse, pem_password_cb *callback, void *userdata);
+X509 *PEM_read_bio_X509_AUX(BIO *bio, X509 **reuse, pem_password_cb *callback, void *userdata);
+struct stack_st_X509_INFO *PEM_X509_INFO_read_bio(BIO *bio, struct stack_st_X509_INFO *reuse,
+    pem_password_cb *callback, void *userdata);
+int X509_print_ex(BIO *bio, X509 *certificate, unsigned long name_flags, unsigned long certificate_flags);
+
+long X509_get_version(const X509 *certificate);
+int X509_set_version(X509 *certificate, long version);
+ASN1_INTEGER *X509_get_serialNumber(X509 *certificate);
+int X509_set_serialNumber(X509 *certificate, ASN1_INTEGER *serial);
+const X509_NAME *X509_get_subject_name(const X509 *certificate);
+int X509_set_subject_name(X509 *certificate, X509_NAME *name);
+const X509_NAME *X509_get_issuer_name(const X509 *certificate);
+int X509_set_issuer_name(X509 *certificate, X509_NAME *name);
+unsigned long X509_subject_name_hash(X509 *certificate);
+const ASN1_TIME *X509_get0_notBefore(const X509 *certificate);
+const ASN1_TIME *X509_get0_notAfter(const X509 *certificate);
+int X509_set1_notBefore(X509 *certificate, const ASN1_TIME *when);
+int X509_set1_notAfter(X509 *certificate, const ASN1_TIME *when);
+EVP_PKEY *X509_get_pubkey(X509 *certificate);
+int X509_set_pubkey(X509 *certificate, EVP_PKEY *key);
+int X509_sign(X509 *certificate, EVP_PKEY *key, const EVP_MD *digest);
+int X509_check_private_key(X509 *certificate, EVP_PKEY *key);
+int X509_digest(X509 *certificate, const EVP_MD *digest, unsigned char *buffer, unsigned int *size);
+int X509_get_signature_nid(const X509 *certificate);
+int X509_get_ext_count(const X509 *certificate);
+const X509_EXTENSION *X509_get_ext(const X509 *certificate, int index);
+int X509_add_ext(X509 *certificate, X509_EXTENSION *extension, int index);

@@ -1,0 +1,209 @@
+/*
+ * One call, one operation.
+ *
+ * Between two calls from Python anything may run on the same thread: a
+ * destructor, a signal handler, a callback, Python's own ssl module, which
+ * may share our libcrypto.  All of them use the one error queue that OpenSSL
+ * keeps per thread, and up to OpenSSL 3.6 SSL_get_error() reads that queue:
+ * one stale entry turns "want read" into a failure.  So an operation here
+ * clears the queue, runs libssl, and moves everything that tells how it went
+ * (SSL_get_error, errno, the queue) into an outcome before it returns.
+ *
+ * Every operation returns the SSL_get_error() code, which is also in the
+ * outcome, and leaves the queue empty.  `broken` says that libssl's state
+ * machine is in its error state: nothing will work on that SSL again.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "operations.h"
+
+enum { MOST_RECORDS = 32 };
+
+static void forget(obio_outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->records; i++)
+        OPENSSL_free(outcome->record[i].data);
+    OPENSSL_free(outcome->record);
+    memset(outcome, 0, sizeof *outcome);
+}
+
+obio_outcome *obio_outcome_new(void)
+{
+    return OPENSSL_zalloc(sizeof(obio_outcome));
+}
+
+void obio_outcome_free(obio_outcome *outcome)
+{
+    if (outcome == NULL)
+        return;
+    forget(outcome);
+    OPENSSL_free(outcome);
+}
+
+static void begin(obio_outcome *outcome)
+{
+    forget(outcome);
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+    errno = 0;
+}
+
+/* Move the error queue into the outcome, oldest first.  Returns how many there were. */
+int obio_save_errors(obio_outcome *outcome)
+{
+    obio_record found[MOST_RECORDS];
+    size_t count = 0;
+    unsigned long code;
+    const char *data;
+    int flags;
+
+    forget(outcome);
+    while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
+        if (count == MOST_RECORDS)
+            continue;
+        found[count].code = code;
+        found[count].data = (flags & ERR_TXT_STRING) != 0 ? OPENSSL_strdup(data) : NULL;
+        count++;
+    }
+    if (count == 0)
+        return 0;
+    outcome->record = OPENSSL_malloc(count * sizeof *found);
+    if (outcome->record == NULL) {
+        while (count > 0)
+            OPENSSL_free(found[--count].data);
+        ERR_clear_error();
+        return 0;
+    }
+    memcpy(outcome->record, found, count * sizeof *found);
+    outcome->records = count;
+    return (int)count;
+}
+
+/* Put saved errors back: for libssl, which is in the middle of an operation when it calls back. */
+void obio_restore_errors(const obio_outcome *outcome)
+{
+    ERR_clear_error();
+    for (size_t i = 0; i < outcome->records; i++) {
+        const obio_record *record = &outcome->record[i];
+
+        ERR_new();
+        ERR_set_error(ERR_GET_LIB(record->code), ERR_GET_REASON(record->code),
+                      record->data != NULL ? "%s" : NULL, record->data);
+    }
+}
+
+static int conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome)
+{
+    int sys_errno = errno;
+    int ssl_error = SSL_get_error(ssl, result);
+
+    if (ERR_peek_error() != 0)
+        obio_save_errors(outcome);
+    outcome->count = count;
+    outcome->ssl_error = ssl_error;
+    outcome->sys_errno = sys_errno;
+    outcome->broken = strcmp(SSL_state_string(ssl), "SSLERR") == 0;
+    return ssl_error;
+}
+
+int obio_handshake(SSL *ssl, obio_outcome *outcome)
+{
+    begin(outcome);
+    return conclude(ssl, SSL_do_handshake(ssl), 0, outcome);
+}
+
+/* Fill the buffer from as many records as there are.  A datagram is never joined with the next. */
+int obio_read(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome)
+{
+    size_t total = 0, got = 0;
+    int result;
+
+    begin(outcome);
+    do {
+        result = SSL_read_ex(ssl, (char *)buffer + total, size - total, &got);
+        if (result > 0)
+            total += got;
+    } while (result > 0 && total < size && !SSL_is_dtls(ssl));
+    return conclude(ssl, result, total, outcome);
+}
+
+int obio_peek(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome)
+{
+    size_t got = 0;
+    int result;
+
+    begin(outcome);
+    result = SSL_peek_ex(ssl, buffer, size, &got);
+    return conclude(ssl, result, result > 0 ? got : 0, outcome);
+}
+
+/* Seal all of the data, also where SSL_MODE_ENABLE_PARTIAL_WRITE makes libssl stop after each record. */
+int obio_write(SSL *ssl, const void *data, size_t size, obio_outcome *outcome)
+{
+    size_t total = 0, put = 0;
+    int result;
+
+    begin(outcome);
+    do {
+        result = SSL_write_ex(ssl, (const char *)data + total, size - total, &put);
+        if (result > 0)
+            total += put;
+    } while (result > 0 && total < size);
+    return conclude(ssl, result, total, outcome);
+}
+
+/* The count is 1 when both close_notify alerts have passed, 0 while the peer's is awaited. */
+int obio_shutdown(SSL *ssl, obio_outcome *outcome)
+{
+    int result;
+
+    begin(outcome);
+    result = SSL_shutdown(ssl);
+    if (result < 0)
+        return conclude(ssl, result, 0, outcome);
+    ERR_clear_error();
+    outcome->count = (size_t)result;
+    return SSL_ERROR_NONE;
+}
+
+/*
+ * End the connection with a fatal alert to the peer.
+ *
+ * A callback that returns nothing to libssl (info, key log) cannot refuse a
+ * handshake, and libssl has no call that sends an alert.  It sends one when it
+ * meets a record that no TLS version allows, protected by whatever keys are in
+ * use; so that is what it is shown here.  What the peer sent before is not
+ * read any more.
+ */
+void obio_abort(SSL *ssl)
+{
+    static const unsigned char no_tls_record[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    BIO *bad = BIO_new_mem_buf(no_tls_record, (int)sizeof no_tls_record);
+    char byte;
+
+    if (bad == NULL) {
+        ERR_clear_error();
+        return;
+    }
+    SSL_set0_rbio(ssl, bad);
+    (void)SSL_read(ssl, &byte, 1);
+    ERR_clear_error();
+}
+
+/*
+ * SSL_free() takes the session of a connection that was not shut down for
+ * broken and makes it unusable to everybody who shares it.  A connection may
+ * just be dropped, so it is marked as shut down first.  A connection that
+ * failed has its session invalidated by libssl when it fails.
+ */
+void obio_free(SSL *ssl)
+{
+    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(ssl);
+}

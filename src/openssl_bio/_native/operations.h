@@ -1,0 +1,30 @@
+/* One call, one operation: see operations.c.  cffi reads this file as well, so it holds declarations alone. */
+
+typedef struct {
+    unsigned long code;
+    char *data;
+} obio_record;
+
+typedef struct {
+    size_t count;
+    int ssl_error;
+    int sys_errno;
+    int broken;
+    size_t records;
+    obio_record *record;
+} obio_outcome;
+
+obio_outcome *obio_outcome_new(void);
+void obio_outcome_free(obio_outcome *outcome);
+
+int obio_handshake(SSL *ssl, obio_outcome *outcome);
+int obio_read(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome);
+int obio_peek(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome);
+int obio_write(SSL *ssl, const void *data, size_t size, obio_outcome *outcome);
+int obio_shutdown(SSL *ssl, obio_outcome *outcome);
+
+void obio_abort(SSL *ssl);
+void obio_free(SSL *ssl);
+
+int obio_save_errors(obio_outcome *outcome);
+void obio_restore_errors(const obio_outcome *outcome);

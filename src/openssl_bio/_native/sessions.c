@@ -1,0 +1,76 @@
+/*
+ * A context that is changed after use gets a new SSL_CTX, and the sessions it
+ * has promised to resume have to go along: the key that seals its tickets, and
+ * the cache of sessions that are resumed by their id.
+ *
+ * libssl gives no safe way to walk the cache of an SSL_CTX that other threads
+ * still use, but flushing it is safe, and tells a callback about each session.
+ * A flushed session is marked as not resumable; its serialised form is not.
+ */
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "sessions.h"
+
+static CRYPTO_THREAD_LOCAL receiver;
+static CRYPTO_ONCE receiver_once = CRYPTO_ONCE_STATIC_INIT;
+
+static void make_receiver(void)
+{
+    CRYPTO_THREAD_init_local(&receiver, NULL);
+}
+
+static void pass_on(SSL_CTX *from, SSL_SESSION *session)
+{
+    SSL_CTX *to = CRYPTO_THREAD_get_local(&receiver);
+    unsigned char *der = NULL;
+    const unsigned char *cursor;
+    SSL_SESSION *copy;
+    int size;
+
+    (void)from;
+    size = i2d_SSL_SESSION(session, &der);
+    if (to == NULL || size <= 0)
+        return;
+    cursor = der;
+    copy = d2i_SSL_SESSION(NULL, &cursor, size);
+    OPENSSL_clear_free(der, (size_t)size);
+    if (copy == NULL)
+        return;
+    SSL_CTX_add_session(to, copy);
+    SSL_SESSION_free(copy);
+}
+
+static int inherit_ticket_keys(SSL_CTX *to, SSL_CTX *from)
+{
+    unsigned char keys[256];
+    long size = SSL_CTX_get_tlsext_ticket_keys(from, NULL, 0);
+    int ok;
+
+    if (size <= 0 || (size_t)size > sizeof keys)
+        return 0;
+    ok = SSL_CTX_get_tlsext_ticket_keys(from, keys, size) == 1
+        && SSL_CTX_set_tlsext_ticket_keys(to, keys, size) == 1;
+    OPENSSL_cleanse(keys, sizeof keys);
+    return ok;
+}
+
+/* Give `to` the ticket keys of `from`, and move its cached sessions over.  Returns 1, or 0 with the error queued. */
+int obio_inherit_sessions(SSL_CTX *to, SSL_CTX *from)
+{
+    if (!inherit_ticket_keys(to, from))
+        return 0;
+    if (!CRYPTO_THREAD_run_once(&receiver_once, make_receiver))
+        return 0;
+    CRYPTO_THREAD_set_local(&receiver, to);
+    SSL_CTX_sess_set_remove_cb(from, pass_on);
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+    SSL_CTX_flush_sessions_ex(from, 0);
+#else
+    SSL_CTX_flush_sessions(from, 0);
+#endif
+    SSL_CTX_sess_set_remove_cb(from, NULL);
+    CRYPTO_THREAD_set_local(&receiver, NULL);
+    return 1;
+}
