@@ -21,3 +21,4 @@
 
 #include "operations.h"
 #include "sessions.h"
+#include "stores.h"

@@ -24,7 +24,6 @@ typedef ... X509_CRL;
 typedef ... X509_EXTENSION;
 typedef ... X509_NAME;
 typedef ... X509_NAME_ENTRY;
-typedef ... X509_OBJECT;
 typedef ... X509_STORE;
 typedef ... X509_STORE_CTX;
 typedef ... X509_VERIFY_PARAM;
@@ -37,7 +36,6 @@ struct stack_st_SSL_CIPHER;
 struct stack_st_X509;
 struct stack_st_X509_INFO;
 struct stack_st_X509_NAME;
-struct stack_st_X509_OBJECT;
 
 typedef int... time_t;
 typedef int pem_password_cb(char *buf, int size, int rwflag, void *userdata);

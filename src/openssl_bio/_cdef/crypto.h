@@ -1,0 +1,4 @@
+unsigned long OpenSSL_version_num(void);
+const char *OpenSSL_version(int type);
+void *OPENSSL_malloc(size_t size);
+void OPENSSL_free(void *address);

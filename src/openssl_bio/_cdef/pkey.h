@@ -1,0 +1,28 @@
+void EVP_PKEY_free(EVP_PKEY *key);
+int EVP_PKEY_up_ref(EVP_PKEY *key);
+int EVP_PKEY_get_base_id(const EVP_PKEY *key);
+int EVP_PKEY_get_bits(const EVP_PKEY *key);
+EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_name(OSSL_LIB_CTX *library, const char *name, const char *properties);
+EVP_PKEY_CTX *EVP_PKEY_CTX_new(EVP_PKEY *key, void *engine);
+void EVP_PKEY_CTX_free(EVP_PKEY_CTX *context);
+int EVP_PKEY_keygen_init(EVP_PKEY_CTX *context);
+int EVP_PKEY_paramgen_init(EVP_PKEY_CTX *context);
+int EVP_PKEY_generate(EVP_PKEY_CTX *context, EVP_PKEY **key);
+int EVP_PKEY_CTX_set_rsa_keygen_bits(EVP_PKEY_CTX *context, int bits);
+int EVP_PKEY_CTX_set_dsa_paramgen_bits(EVP_PKEY_CTX *context, int bits);
+int EVP_PKEY_CTX_set_group_name(EVP_PKEY_CTX *context, const char *name);
+int EVP_PKEY_private_check(EVP_PKEY_CTX *context);
+int EVP_PKEY_pairwise_check(EVP_PKEY_CTX *context);
+EVP_PKEY *PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **reuse, pem_password_cb *callback, void *userdata);
+EVP_PKEY *d2i_PrivateKey_bio(BIO *bio, EVP_PKEY **reuse);
+EVP_PKEY *PEM_read_bio_PUBKEY(BIO *bio, EVP_PKEY **reuse, pem_password_cb *callback, void *userdata);
+EVP_PKEY *d2i_PUBKEY_bio(BIO *bio, EVP_PKEY **reuse);
+int PEM_write_bio_PrivateKey(BIO *bio, EVP_PKEY *key, const EVP_CIPHER *cipher, unsigned char *passphrase, int size,
+    pem_password_cb *callback, void *userdata);
+int i2d_PrivateKey_bio(BIO *bio, EVP_PKEY *key);
+int PEM_write_bio_PUBKEY(BIO *bio, EVP_PKEY *key);
+int i2d_PUBKEY_bio(BIO *bio, EVP_PKEY *key);
+int EVP_PKEY_print_private(BIO *bio, EVP_PKEY *key, int indent, void *context);
+const EVP_MD *EVP_get_digestbyname(const char *name);
+const EVP_CIPHER *EVP_get_cipherbyname(const char *name);
+size_t EC_get_builtin_curves(EC_builtin_curve *curves, size_t count);

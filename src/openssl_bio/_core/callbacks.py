@@ -1,0 +1,191 @@
+"""Where OpenSSL calls Python: the one boundary, and every callback behind it.
+
+Theory of operation.  Each C entry point is a static function (``extern "Python"``), so nothing can dangle.  An ``SSL *``
+carries a handle to a weak reference to its connection; `entry_point` finds the connection, marks it as running a
+callback, runs the body, and on any exception stores it on that connection and returns the failure value that stands
+at the top of the function.  The engine raises the stored exception when the C call returns.  After the first exception
+of an operation its later callbacks fail without being run, so the first one is what the caller sees.
+
+libssl may be in the middle of reporting an error when it calls back; what it has queued is put aside while Python runs,
+and put back.
+
+The bodies speak cdata, bytes and ints.  A face registers functions that take those and pass on what its users expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import clean_queue
+from openssl_bio._core.pointers import shared_certificate, taken
+from openssl_bio._core.protocols import join_protocols, split_protocols
+
+if TYPE_CHECKING:
+    from openssl_bio._core.connection import ConnectionCore
+
+Body = Callable[..., int | None]
+
+# Index 0 of an SSL's ex_data is libssl's "app data", which is the application's, and so ours.
+HANDLE_INDEX = 0
+
+
+def connection_of(ssl: CData) -> ConnectionCore | None:
+    """The connection an ``SSL *`` belongs to, or None while it is being freed."""
+    handle = lib.SSL_get_ex_data(ssl, HANDLE_INDEX)
+    connection: ConnectionCore | None = None if handle == ffi.NULL else ffi.from_handle(handle)()
+    return connection
+
+
+def _first_argument(*arguments: CData) -> CData:
+    return arguments[0]
+
+
+def _ssl_of_store_ctx(_ok: int, store_ctx: CData) -> CData:
+    return lib.X509_STORE_CTX_get_ex_data(store_ctx, lib.SSL_get_ex_data_X509_STORE_CTX_idx())
+
+
+class ErrorsAside:
+    """Put libssl's queued errors aside while Python runs, and back afterwards."""
+
+    __slots__ = ("_saved",)
+
+    def __enter__(self) -> None:
+        self._saved: CData = None
+        if lib.ERR_peek_error():
+            self._saved = lib.obio_outcome_new()
+            lib.obio_save_errors(self._saved)
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._saved is None:
+            clean_queue.__exit__(None, None, None)
+            return
+        lib.obio_restore_errors(self._saved)
+        lib.obio_outcome_free(self._saved)
+
+
+def entry_point(name: str, *, fails: int | None, ssl: Callable[..., CData] = _first_argument) -> Callable[[Body], Body]:
+    """Make a function the body of the C function ``name``; ``fails`` is what C gets when it raises."""
+
+    def decorate(body: Body) -> Body:
+        def entry(*arguments: Any) -> int | None:
+            connection = connection_of(ssl(*arguments))
+            if connection is None or connection._pending:
+                return fails
+            with ErrorsAside():
+                connection._guard.callbacks += 1
+                try:
+                    return body(connection, *arguments)
+                except BaseException as error:
+                    connection._pending.append(error)
+                    return fails
+                finally:
+                    connection._guard.callbacks -= 1
+
+        if hasattr(lib, name) or not name.startswith("py_npn"):
+            ffi.def_extern(name=name)(entry)
+        return body
+
+    return decorate
+
+
+@entry_point("py_verify", fails=0, ssl=_ssl_of_store_ctx)
+def verify(connection: ConnectionCore, ok: int, store_ctx: CData) -> int:
+    """A certificate of the chain was checked; true accepts it, whatever was found wrong."""
+    certificate = lib.X509_STORE_CTX_get_current_cert(store_ctx)
+    accepted = connection._verify_callback(
+        connection,
+        None if certificate == ffi.NULL else shared_certificate(certificate, connection._errors),
+        lib.X509_STORE_CTX_get_error(store_ctx),
+        lib.X509_STORE_CTX_get_error_depth(store_ctx),
+        ok,
+    )
+    if not accepted:
+        return 0
+    lib.X509_STORE_CTX_set_error(store_ctx, lib.X509_V_OK)
+    return 1
+
+
+@entry_point("py_servername", fails=lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+def servername(connection: ConnectionCore, _ssl: CData, _alert: CData, _arg: CData) -> int:
+    """The client's server name is known; the callback may change the context."""
+    connection._callback("servername")(connection)
+    return int(lib.SSL_TLSEXT_ERR_OK)
+
+
+@entry_point("py_alpn_select", fails=lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+def alpn_select(
+    connection: ConnectionCore, _ssl: CData, out: CData, out_size: CData, offered: CData, size: int, _arg: CData
+) -> int:
+    """Choose one of the client's protocols; None refuses them all without an alert, b"" with one."""
+    protocols = split_protocols(taken(offered, size))
+    chosen = connection._callback("alpn_select")(connection, protocols)
+    if chosen is None:
+        return int(lib.SSL_TLSEXT_ERR_NOACK)
+    if not chosen:
+        return int(lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+    if chosen not in protocols:
+        raise ValueError(f"the ALPN callback chose {chosen!r}, which the client did not offer: {protocols!r}")
+    out[0] = connection._pin("alpn", chosen)
+    out_size[0] = len(chosen)
+    return int(lib.SSL_TLSEXT_ERR_OK)
+
+
+@entry_point("py_npn_advertise", fails=lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+def npn_advertise(connection: ConnectionCore, _ssl: CData, out: CData, out_size: CData, _arg: CData) -> int:
+    """The protocols that a server advertises."""
+    wire = join_protocols(connection._callback("npn_advertise")(connection))
+    out[0] = connection._pin("npn_advertise", wire)
+    out_size[0] = len(wire)
+    return int(lib.SSL_TLSEXT_ERR_OK)
+
+
+@entry_point("py_npn_select", fails=lib.SSL_TLSEXT_ERR_ALERT_FATAL)
+def npn_select(
+    connection: ConnectionCore, _ssl: CData, out: CData, out_size: CData, offered: CData, size: int, _arg: CData
+) -> int:
+    """The client's choice among what the server advertised; NPN lets it choose another as well."""
+    chosen = connection._callback("npn_select")(connection, split_protocols(taken(offered, size)))
+    join_protocols([chosen])
+    out[0] = connection._pin("npn_select", chosen)
+    out_size[0] = len(chosen)
+    return int(lib.SSL_TLSEXT_ERR_OK)
+
+
+@entry_point("py_status", fails=-1)
+def status(connection: ConnectionCore, ssl: CData, _arg: CData) -> int:
+    """OCSP stapling: a server gives a response, a client judges the one it was given."""
+    if lib.SSL_is_server(ssl):
+        return _staple(ssl, connection._callback("ocsp_server", lambda _connection: b"")(connection))
+    return _judge_staple(connection, ssl)
+
+
+def _staple(ssl: CData, response: bytes) -> int:
+    if not response:
+        return int(lib.SSL_TLSEXT_ERR_NOACK)
+    copy = lib.OPENSSL_malloc(len(response))  # libssl frees it
+    if copy == ffi.NULL:
+        raise MemoryError
+    ffi.memmove(copy, response, len(response))
+    lib.SSL_set_tlsext_status_ocsp_resp(ssl, copy, len(response))
+    return int(lib.SSL_TLSEXT_ERR_OK)
+
+
+def _judge_staple(connection: ConnectionCore, ssl: CData) -> int:
+    response = ffi.new("unsigned char **")
+    size = lib.SSL_get_tlsext_status_ocsp_resp(ssl, response)
+    staple = b"" if size <= 0 or response[0] == ffi.NULL else taken(response[0], size)
+    return 1 if connection._callback("ocsp_client", lambda _connection, _staple: True)(connection, staple) else 0
+
+
+@entry_point("py_info", fails=None)
+def info(connection: ConnectionCore, _ssl: CData, where: int, value: int) -> None:
+    """Something happened in the handshake, or an alert passed."""
+    connection._callback("info")(connection, where, value)
+
+
+@entry_point("py_keylog", fails=None)
+def keylog(connection: ConnectionCore, _ssl: CData, line: CData) -> None:
+    """A secret was derived, told in the NSS key log format without a newline."""
+    connection._callback("keylog")(connection, ffi.string(line))

@@ -1,0 +1,227 @@
+"""One TLS connection: the engine, and what can be asked of it and set on it.
+
+Theory of operation.  A connection owns its ``SSL *`` and keeps the generation of the context it was made from, so that
+a context may change meanwhile.  The SSL carries a handle to a weak reference to the connection: a connection that is
+dropped is freed at once, and callbacks find it as long as it lives.  What must outlive the SSL (the handle, bytes that C
+points at) is kept by the SSL's own destructor, since cffi frees in any order.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core.callbacks import HANDLE_INDEX
+from openssl_bio._core.context import ContextCore
+from openssl_bio._core.engine import Engine
+from openssl_bio._core.identity import copied_certificate
+from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
+from openssl_bio._core.session import SessionCore
+
+
+class ConnectionCore(Engine):
+    """A connection over memory; the faces name its methods."""
+
+    def __init__(self, context: ContextCore) -> None:
+        generation = context._use()
+        handle = ffi.new_handle(weakref.ref(self))
+        pins: dict[str, CData] = {}
+
+        def free(ssl: CData) -> None:
+            lib.obio_free(ssl)
+            pins.clear()
+            _ = handle
+
+        ssl = own(lib.SSL_new(generation.ctx), free, self._errors, "SSL_new")
+        self._pins = pins
+        self._context = context
+        self._generation = generation
+        self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
+        super().__init__(ssl)
+        self._errors.check(lib.SSL_set_ex_data(ssl, HANDLE_INDEX, handle), "SSL_set_ex_data")
+        lib.SSL_set_mode(ssl, lib.SSL_MODE_AUTO_RETRY)
+
+    # -- what callbacks need ----------------------------------------------------------------------------------------
+
+    def _callback(self, name: str, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
+        callback = self._generation.callbacks.get(name, otherwise)
+        if callback is None:
+            raise KeyError(name)
+        return callback
+
+    def _pin(self, name: str, data: bytes) -> CData:
+        """A C copy of bytes that libssl reads later, kept as long as the SSL."""
+        self._pins[name] = ffi.new("unsigned char[]", data)
+        return self._pins[name]
+
+    # -- settings ---------------------------------------------------------------------------------------------------
+
+    def _set_context(self, context: ContextCore) -> None:
+        generation = context._use()
+        with self._guard:
+            self._errors.check(lib.SSL_set_SSL_CTX(self.ssl, generation.ctx) != ffi.NULL, "SSL_set_SSL_CTX")
+            self._context, self._generation = context, generation
+
+    def _set_role(self, *, server: bool) -> None:
+        with self._guard:
+            (lib.SSL_set_accept_state if server else lib.SSL_set_connect_state)(self.ssl)
+
+    def _set_server_name(self, name: bytes) -> None:
+        with self._guard:
+            done = lib.SSL_set_tlsext_host_name(self.ssl, ffi.new("char[]", name))
+            self._errors.check(done, f"the server name has {len(name)} bytes, and may have 1 to 255")
+
+    def _set_verify_host(self, host: str) -> None:
+        """Let verification compare the certificate with a DNS name (A-labels) or an IP address."""
+        with self._guard:
+            param = lib.SSL_get0_param(self.ssl)
+            try:
+                address = str(ipaddress.ip_address(host))
+            except ValueError:
+                lib.X509_VERIFY_PARAM_set_hostflags(param, lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+                name = host.encode("ascii")
+                done = lib.X509_VERIFY_PARAM_set1_host(param, name, len(name))
+            else:
+                done = lib.X509_VERIFY_PARAM_set1_ip_asc(param, address.encode())
+            self._errors.check(done, f"{host!r} cannot be verified")
+
+    def _set_alpn(self, wire: bytes) -> None:
+        with self._guard:
+            self._errors.check(lib.SSL_set_alpn_protos(self.ssl, wire, len(wire)) == 0, "SSL_set_alpn_protos")
+
+    def _request_ocsp(self) -> None:
+        with self._guard:
+            done = lib.SSL_set_tlsext_status_type(self.ssl, lib.TLSEXT_STATUSTYPE_ocsp)
+            self._errors.check(done, "SSL_set_tlsext_status_type")
+
+    def _set_verify(self, mode: int, callback: Callable[..., Any] | None) -> None:
+        with self._guard:
+            self._verify_callback = callback or _accept_as_is
+            lib.SSL_set_verify(self.ssl, mode, ffi.NULL if callback is None else lib.py_verify)
+
+    def _set_session(self, session: SessionCore) -> None:
+        """Resume a session of this connection's context object; the caller has compared the contexts."""
+        with self._guard:
+            copy = own(lib.SSL_SESSION_dup(session.session), lib.SSL_SESSION_free, self._errors, "SSL_SESSION_dup")
+            self._errors.check(lib.SSL_set_session(self.ssl, copy), "the session cannot be resumed here")
+
+    # -- what was negotiated ----------------------------------------------------------------------------------------
+
+    def _get(self, function: Callable[[CData], Any]) -> Any:
+        """Ask libssl something that takes the SSL alone and gives an int."""
+        with self._guard:
+            return function(self.ssl)
+
+    def _get_text(self, function: Callable[[CData], CData]) -> bytes | None:
+        """Ask libssl for a C string; None where there is none."""
+        with self._guard:
+            text = function(self.ssl)
+            return None if text == ffi.NULL else bytes(ffi.string(text))
+
+    def _get_cipher(self, function: Callable[[CData], CData]) -> CData | None:
+        with self._guard:
+            cipher = lib.SSL_get_current_cipher(self.ssl)
+            return None if cipher == ffi.NULL else function(cipher)
+
+    def _get_ciphers(self) -> list[str]:
+        with self._guard:
+            names: list[str] = []
+            while (name := lib.SSL_get_cipher_list(self.ssl, len(names))) != ffi.NULL:
+                names.append(ffi.string(name).decode())
+            return names
+
+    def _get_group(self) -> str | None:
+        with self._guard:
+            if lib.SSL_get_session(self.ssl) == ffi.NULL:
+                return None
+            group = lib.SSL_get_negotiated_group(self.ssl)
+            name = lib.SSL_group_to_name(self.ssl, group) if group else ffi.NULL
+            return None if name == ffi.NULL else ffi.string(name).decode()
+
+    def _selected(self, function: Callable[[CData, CData, CData], None]) -> bytes:
+        """The protocol that ALPN or NPN chose, b"" if none."""
+        with self._guard:
+            data, size = ffi.new("unsigned char **"), ffi.new("unsigned int *")
+            function(self.ssl, data, size)
+            return taken(data[0], size[0]) if size[0] else b""
+
+    @needs("SSL_get0_next_proto_negotiated", "an OpenSSL built with NPN")
+    def _selected_npn(self) -> bytes:
+        return self._selected(lib.SSL_get0_next_proto_negotiated)
+
+    def _get_server_name(self) -> bytes | None:
+        return self._get_text(lambda ssl: lib.SSL_get_servername(ssl, lib.TLSEXT_NAMETYPE_host_name))
+
+    # -- certificates -----------------------------------------------------------------------------------------------
+
+    def _peer_certificate(self) -> CData | None:
+        with self._guard:
+            certificate = lib.SSL_get1_peer_certificate(self.ssl)
+            if certificate == ffi.NULL:
+                return None
+            return own(certificate, lib.X509_free, self._errors, "SSL_get1_peer_certificate")
+
+    def _own_certificate(self) -> CData | None:
+        with self._guard:
+            certificate = lib.SSL_get_certificate(self.ssl)
+            return None if certificate == ffi.NULL else copied_certificate(certificate, self._errors)
+
+    def _chain(self, function: Callable[[CData], CData]) -> list[CData] | None:
+        with self._guard:
+            stack = function(self.ssl)
+            if stack == ffi.NULL:
+                return None
+            return [
+                shared_certificate(lib.sk_X509_value(stack, i), self._errors) for i in range(lib.sk_X509_num(stack))
+            ]
+
+    def _client_ca_names(self) -> list[CData]:
+        with self._guard:
+            stack = lib.SSL_get_client_CA_list(self.ssl)
+            if stack == ffi.NULL:
+                return []
+            names = (lib.sk_X509_NAME_value(stack, i) for i in range(lib.sk_X509_NAME_num(stack)))
+            return [own(lib.X509_NAME_dup(n), lib.X509_NAME_free, self._errors, "X509_NAME_dup") for n in names]
+
+    # -- secrets ----------------------------------------------------------------------------------------------------
+
+    def _get_session(self) -> CData | None:
+        with self._guard:
+            session = lib.SSL_get1_session(self.ssl)
+            if session == ffi.NULL:
+                return None
+            return own(session, lib.SSL_SESSION_free, self._errors, "SSL_get1_session")
+
+    def _get_bytes(self, function: Callable[[CData, CData, int], int]) -> bytes:
+        """What ``size_t function(SSL *, buffer, size)`` gives; all of these fit a digest's size."""
+        with self._guard:
+            buffer = new_buffer(lib.EVP_MAX_MD_SIZE)
+            return taken(buffer, function(self.ssl, buffer, lib.EVP_MAX_MD_SIZE))
+
+    def _master_key(self) -> bytes | None:
+        with self._guard:
+            session = lib.SSL_get_session(self.ssl)
+            if session == ffi.NULL:
+                return None
+            buffer = new_buffer(lib.EVP_MAX_MD_SIZE)
+            return taken(buffer, lib.SSL_SESSION_get_master_key(session, buffer, lib.EVP_MAX_MD_SIZE))
+
+    def _export(self, label: bytes, size: int, context: bytes | None) -> bytes:
+        with self._guard:
+            # Older libssl reads a session that is not there yet.
+            if not lib.SSL_is_init_finished(self.ssl):
+                raise self._errors.failure("keying material can be exported after the handshake")
+            buffer = new_buffer(size)
+            done = lib.SSL_export_keying_material(
+                self.ssl, buffer, size, label, len(label), context or b"", len(context or b""), context is not None
+            )
+            self._errors.check(done == 1, "SSL_export_keying_material")
+            return taken(buffer, size)
+
+
+def _accept_as_is(_connection: object, _certificate: CData, _error: int, _depth: int, ok: int) -> int:
+    """What verification does without a callback."""
+    return ok

@@ -1,0 +1,340 @@
+"""Contexts: a list of settings, and the SSL_CTX compiled from them.
+
+Theory of operation.  A setter applies its setting to the current SSL_CTX at once, so that a bad value fails where it was
+given, and records it.  A failed setter may have left the SSL_CTX half changed; it is thrown away and compiled again from
+what is recorded.  The first connection freezes the SSL_CTX; a setter that comes later compiles a new *generation* for
+later connections, and those that exist keep theirs.  Setting an equal value does nothing.
+
+What is recorded is values: parsed certificates and keys, the trust store, callbacks; never paths or passphrases.  A new
+generation takes over the ticket keys and the cached sessions of the one before, so that a change does not end
+resumption, unless the settings of trust or verification changed: what was verified then is not verified now.
+
+Invariants: ``_generation`` is None or agrees with ``_settings``; no user code runs while the guard is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import MethodType
+from typing import Any, ClassVar
+
+from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core.errors import ErrorTable
+from openssl_bio._core.guard import Guard
+from openssl_bio._core.identity import Identity, copied_certificate, shared_key
+from openssl_bio._core.pointers import own
+from openssl_bio._core.trust import TrustStore
+
+# Resumption fails in libssl on a server that verifies its clients and has no session id context.
+DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One recorded setting: its value, and what applies it to a fresh SSL_CTX."""
+
+    value: Any
+    apply: Callable[[CData], object]
+
+
+@dataclass(slots=True)
+class Generation:
+    """One compiled SSL_CTX, its callbacks, and the store that it trusts."""
+
+    ctx: CData
+    store: CData
+    callbacks: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    used: bool = False
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Equality that never runs a user's code."""
+    if left is right:
+        return True
+    if type(left) is tuple and type(right) is tuple:
+        return len(left) == len(right) and all(map(_same, left, right))
+    return type(left) is type(right) and isinstance(left, int | bytes | str | MethodType) and left == right
+
+
+class ContextCore:
+    """What connections are made from; see the module's theory of operation."""
+
+    _errors: ClassVar[ErrorTable]
+
+    def __init__(self, method: CData, lowest: int = 0, highest: int = 0, mode: int = 0) -> None:
+        self._guard = Guard()
+        self._method = method
+        self._settings: dict[str, Setting] = {}
+        self._callbacks: dict[str, Callable[..., Any]] = {}
+        self._identity = Identity()
+        self._live_identity: Identity | None = None
+        self._trust = TrustStore(self._errors)
+        self._generation: Generation | None = None
+        self._last_used: Generation | None = None
+        self._trust_changed = False
+        if lowest:
+            self._set_min_version(lowest)
+            self._set_max_version(highest)
+        if mode:
+            self._add_mode(mode)
+        self._set_session_id_context(DEFAULT_SESSION_ID_CONTEXT)
+
+    # -- compiling --------------------------------------------------------------------------------------------------
+
+    def _compile(self, identity: Identity) -> Generation:
+        """A new SSL_CTX with everything that is recorded."""
+        errors = self._errors
+        ctx = own(lib.SSL_CTX_new(self._method), lib.SSL_CTX_free, errors, "SSL_CTX_new")
+        store = self._trust.pointer
+        lib.SSL_CTX_set1_cert_store(ctx, store)
+        # The identity was checked when it was set; a security level set since then must not undo it.
+        level = lib.SSL_CTX_get_security_level(ctx)
+        lib.SSL_CTX_set_security_level(ctx, 0)
+        identity.apply(ctx, errors)
+        lib.SSL_CTX_set_security_level(ctx, level)
+        for setting in self._settings.values():
+            setting.apply(ctx)
+        if self._last_used is not None and not self._trust_changed:
+            errors.check(lib.obio_inherit_sessions(ctx, self._last_used.ctx), "the sessions cannot be taken over")
+        return Generation(ctx, store, dict(self._callbacks))
+
+    def _current(self) -> Generation:
+        """The generation that getters read, which may be in use."""
+        if self._generation is None:
+            self._generation = self._compile(self._identity)
+        return self._generation
+
+    def _writable(self) -> Generation:
+        """A generation that no connection uses yet."""
+        current = self._current()
+        return self._compile(self._identity) if current.used else current
+
+    def _use(self) -> Generation:
+        """The generation for a new connection, which is frozen by this."""
+        with self._guard:
+            store = self._trust.freeze()
+            if self._generation is not None and self._generation.store != store:
+                self._generation, self._trust_changed = None, True
+            if not self._identity.complete and self._live_identity is not None:
+                generation = self._compile(self._live_identity)
+                self._generation = None
+            else:
+                generation = self._current()
+                self._live_identity = self._identity if self._identity.slots else None
+            generation.used = True
+            self._last_used, self._trust_changed = generation, False
+            return generation
+
+    @property
+    def ctx(self) -> CData:
+        """The current generation's ``SSL_CTX *``."""
+        with self._guard:
+            return self._current().ctx
+
+    def _set(
+        self,
+        name: str,
+        value: Any,
+        apply: Callable[[CData], object],
+        *,
+        callbacks: dict[str, Callable[..., Any]] | None = None,
+        trust: bool = False,
+    ) -> None:
+        """Apply one setting and record it; nothing is changed if it fails."""
+        with self._guard:
+            old = self._settings.get(name)
+            if old is not None and _same(old.value, value):
+                return
+            previous = self._current()
+            self._generation = self._writable()
+            try:
+                apply(self._generation.ctx)
+            except BaseException:
+                self._generation = previous if previous.used else None
+                raise
+            self._settings[name] = Setting(value, apply)
+            self._callbacks.update(callbacks or {})
+            self._generation.callbacks.update(callbacks or {})
+            self._trust_changed |= trust
+
+    # -- protocol and ciphers ---------------------------------------------------------------------------------------
+
+    def _set_min_version(self, version: int) -> None:
+        def apply(ctx: CData) -> None:
+            done = lib.SSL_CTX_set_min_proto_version(ctx, version)
+            self._errors.check(done, f"unsupported minimum protocol version {version:#x}")
+
+        self._set("min_version", version, apply)
+
+    def _set_max_version(self, version: int) -> None:
+        def apply(ctx: CData) -> None:
+            done = lib.SSL_CTX_set_max_proto_version(ctx, version)
+            self._errors.check(done, f"unsupported maximum protocol version {version:#x}")
+
+        self._set("max_version", version, apply)
+
+    def _add_options(self, bits: int) -> int:
+        with self._guard:
+            value = lib.SSL_CTX_get_options(self._current().ctx) | bits
+            self._set("options", value, lambda ctx: lib.SSL_CTX_set_options(ctx, value))
+            return int(lib.SSL_CTX_get_options(self._current().ctx))
+
+    def _mode(self, value: int) -> int:
+        def apply(ctx: CData) -> None:
+            lib.SSL_CTX_clear_mode(ctx, lib.SSL_CTX_get_mode(ctx) & ~value)
+            lib.SSL_CTX_set_mode(ctx, value)
+
+        self._set("mode", value, apply)
+        return int(lib.SSL_CTX_get_mode(self._current().ctx))
+
+    def _add_mode(self, bits: int) -> int:
+        with self._guard:
+            return self._mode(lib.SSL_CTX_get_mode(self._current().ctx) | bits)
+
+    def _clear_mode(self, bits: int) -> int:
+        with self._guard:
+            return self._mode(lib.SSL_CTX_get_mode(self._current().ctx) & ~bits)
+
+    def _set_ciphers(self, ciphers: bytes) -> None:
+        def apply(ctx: CData) -> None:
+            self._errors.check(lib.SSL_CTX_set_cipher_list(ctx, ciphers), f"no usable cipher in {ciphers!r}")
+
+        self._set("cipher_list", ciphers, apply)
+
+    def _set_ciphersuites(self, ciphersuites: bytes) -> None:
+        def apply(ctx: CData) -> None:
+            done = lib.SSL_CTX_set_ciphersuites(ctx, ciphersuites)
+            self._errors.check(done, f"no usable TLS 1.3 ciphersuite in {ciphersuites!r}")
+
+        self._set("ciphersuites", ciphersuites, apply)
+
+    # -- identity ---------------------------------------------------------------------------------------------------
+
+    def _set_identity(self, identity: Identity) -> None:
+        """Compile a generation with another identity; the old one stays if that fails."""
+        self._generation = self._compile(identity)
+        self._identity = identity
+
+    def _use_certificate(self, certificate: CData, chain: Sequence[CData] | None = None) -> None:
+        """Use a copy of a certificate, and references to the certificates of its chain."""
+        with self._guard:
+            copy = copied_certificate(certificate, self._errors)
+            self._set_identity(self._identity.with_certificate(copy, self._errors, chain))
+
+    def _use_key(self, key: CData) -> None:
+        with self._guard:
+            self._set_identity(self._identity.with_key(shared_key(key, self._errors)))
+
+    def _add_extra_chain(self, certificate: CData) -> None:
+        with self._guard:
+            self._set_identity(self._identity.with_extra(copied_certificate(certificate, self._errors)))
+
+    def _check_key(self) -> None:
+        with self._guard:
+            self._errors.check(
+                lib.SSL_CTX_check_private_key(self._current().ctx), "the certificate and the private key do not match"
+            )
+
+    # -- verification -----------------------------------------------------------------------------------------------
+
+    def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
+        entry = ffi.NULL if callback is None else lib.py_verify
+        self._set(
+            "verify",
+            (mode, value),
+            lambda ctx: lib.SSL_CTX_set_verify(ctx, mode, entry),
+            callbacks={} if callback is None else {"verify": callback},
+            trust=True,
+        )
+
+    def _set_verify_depth(self, depth: int) -> None:
+        self._set("verify_depth", depth, lambda ctx: lib.SSL_CTX_set_verify_depth(ctx, depth), trust=True)
+
+    def _set_client_cas(self, names: Sequence[CData]) -> None:
+        """Send these names (owned X509_NAMEs) with a request for a client's certificate."""
+
+        def apply(ctx: CData) -> None:
+            stack = lib.sk_X509_NAME_new_null()
+            for name in names:
+                lib.sk_X509_NAME_push(stack, lib.X509_NAME_dup(name))
+            lib.SSL_CTX_set_client_CA_list(ctx, stack)  # takes the stack and the names
+
+        self._set("client_cas", tuple(names), apply)
+
+    # -- sessions ---------------------------------------------------------------------------------------------------
+
+    def _set_session_id_context(self, value: bytes) -> None:
+        if len(value) > lib.SSL_MAX_SID_CTX_LENGTH:
+            raise self._errors.failure(f"a session id context has at most {lib.SSL_MAX_SID_CTX_LENGTH} bytes")
+
+        def apply(ctx: CData) -> None:
+            done = lib.SSL_CTX_set_session_id_context(ctx, value, len(value))
+            self._errors.check(done, "SSL_CTX_set_session_id_context")
+
+        self._set("session_id_context", value, apply)
+
+    def _set_session_cache_mode(self, mode: int) -> int:
+        with self._guard:
+            before = int(lib.SSL_CTX_get_session_cache_mode(self._current().ctx))
+            self._set("session_cache_mode", mode, lambda ctx: lib.SSL_CTX_set_session_cache_mode(ctx, mode))
+            return before
+
+    def _set_timeout(self, seconds: int) -> int:
+        with self._guard:
+            before = int(lib.SSL_CTX_get_timeout(self._current().ctx))
+            self._set("timeout", seconds, lambda ctx: lib.SSL_CTX_set_timeout(ctx, seconds))
+            return before
+
+    # -- protocols of the application, and callbacks ----------------------------------------------------------------
+
+    def _set_alpn(self, wire: bytes) -> None:
+        def apply(ctx: CData) -> None:
+            self._errors.check(lib.SSL_CTX_set_alpn_protos(ctx, wire, len(wire)) == 0, "SSL_CTX_set_alpn_protos")
+
+        self._set("alpn", wire, apply)
+
+    def _set_callback(
+        self, name: str, callback: Callable[..., Any], value: object, install: Callable[[CData], object]
+    ) -> None:
+        """Record a callback: what the core calls, what tells whether it is another one, and what installs it in C."""
+        self._set(name, value, install, callbacks={name: callback})
+
+    def _on_servername(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_servername
+        self._set_callback(
+            "servername", callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_servername_callback(ctx, entry)
+        )
+
+    def _on_alpn_select(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_alpn_select
+        self._set_callback(
+            "alpn_select", callback, value, lambda ctx: lib.SSL_CTX_set_alpn_select_cb(ctx, entry, ffi.NULL)
+        )
+
+    @needs("SSL_CTX_set_next_protos_advertised_cb", "an OpenSSL built with NPN")
+    def _on_npn_advertise(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_npn_advertise
+        self._set_callback(
+            "npn_advertise", callback, value, lambda ctx: lib.SSL_CTX_set_next_protos_advertised_cb(ctx, entry, ffi.NULL)
+        )
+
+    @needs("SSL_CTX_set_next_proto_select_cb", "an OpenSSL built with NPN")
+    def _on_npn_select(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_npn_select
+        self._set_callback(
+            "npn_select", callback, value, lambda ctx: lib.SSL_CTX_set_next_proto_select_cb(ctx, entry, ffi.NULL)
+        )
+
+    def _on_ocsp(self, side: str, callback: Callable[..., Any], value: object) -> None:
+        """``side`` is "ocsp_server" or "ocsp_client": one C callback serves both."""
+        entry = lib.py_status
+        self._set_callback(side, callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_status_cb(ctx, entry))
+
+    def _on_info(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_info
+        self._set_callback("info", callback, value, lambda ctx: lib.SSL_CTX_set_info_callback(ctx, entry))
+
+    def _on_keylog(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_keylog
+        self._set_callback("keylog", callback, value, lambda ctx: lib.SSL_CTX_set_keylog_callback(ctx, entry))

@@ -1,0 +1,211 @@
+"""The reference engine: the dozen operations that move bytes, on libssl and two memory BIOs.
+
+Theory of operation.  An engine is one TLS connection as a machine without input or output of its own.  Ciphertext from
+the peer is put in (`_feed`, `_mark_eof`), ciphertext for the peer is taken out (`_take`), and in between the operations
+run until they are done or want more.  This class does it with cffi over ``BIO_s_mem``; it is short and stays as the
+oracle for any other engine.  The interface, for whoever writes the next one:
+
+==================  ===================================================================================================
+``_handshake``      Go on with the handshake. Returns None when it is done.
+``_read``           Up to n bytes of plaintext, from as many records as there are; at least one byte unless n is 0.
+``_read_into``      The same into a buffer; returns the count.
+``_peek``           Up to n bytes of the next record, which stay there.
+``_write``          Seal bytes; returns how many, which is all of them unless the peer must speak first.
+``_write_many``     The same for several, joined so that small ones share a record.
+``_shutdown``       Send close_notify. True when the peer's has come as well.
+``_feed``           Ciphertext from the peer; returns its length. Any amount is kept.
+``_take``           Up to n bytes of ciphertext for the peer; b"" when there are none.
+``_mark_eof``       The peer will send no more.
+``_pending_bytes``  How many decrypted bytes wait.
+==================  ===================================================================================================
+
+On datagrams (DTLS) ``_read`` never joins two and ``_write`` never splits one.
+
+What every operation promises.  It runs under the connection's guard; called from one of the connection's own callbacks
+it raises RuntimeError and does nothing.  An exception that a callback raised comes first, also where libssl reported
+success; plaintext that came with it is kept for the next read.  If that was before the end of the handshake, the
+connection is ended with an alert to the peer.  An error that follows delivered bytes is kept for the next call.  After a
+fatal error every operation raises that error again, without entering libssl.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import ErrorTable, Kind, Outcome, classify
+from openssl_bio._core.guard import Guard
+from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
+
+# Answers are made in pieces: what a read allocates grows with what arrives, not with what was asked for.
+PIECE = 64 * 1024
+RECORD = 16 * 1024
+INT_MAX = 2**31 - 1
+
+
+class Engine:
+    """One TLS connection over memory; see the module's theory of operation."""
+
+    _errors: ClassVar[ErrorTable]
+
+    def __init__(self, ssl: CData) -> None:
+        self._guard = Guard()
+        self._pending: list[BaseException] = []
+        self._failure: Outcome | None = None
+        self._unread = b""
+        self.ssl = ssl
+        self._outcome = own(lib.obio_outcome_new(), lib.obio_outcome_free, self._errors, "obio_outcome_new")
+        self._incoming = self._new_bio(lib.SSL_set0_rbio)
+        self._outgoing = self._new_bio(lib.SSL_set0_wbio)
+
+    def _new_bio(self, attach: Callable[[CData, CData], None]) -> CData:
+        bio = own(lib.BIO_new(lib.BIO_s_mem()), lib.BIO_free, self._errors, "BIO_new")
+        lib.BIO_up_ref(bio)  # the SSL takes one reference, and this object keeps one
+        attach(self.ssl, bio)
+        return bio
+
+    # -- running one C operation ------------------------------------------------------------------------------------
+
+    def _refuse(self) -> None:
+        self._guard.refuse_io()
+        if self._failure is not None:
+            raise self._errors.error(self._failure)
+
+    def _run(self, operation: Callable[..., int], *arguments: object) -> int:
+        """Run an operation; raise what its callbacks raised; return the count of the outcome."""
+        handshaking = not lib.SSL_is_init_finished(self.ssl)
+        operation(self.ssl, *arguments, self._outcome)
+        if self._outcome.broken:
+            self._failure = classify(self._outcome)
+        if self._pending:
+            if handshaking and self._failure is None:
+                self._abort()
+            raise self._pending.pop()
+        return int(self._outcome.count)
+
+    def _abort(self) -> None:
+        self._failure = Outcome(Kind.SSL, detail="a callback raised an exception during the handshake")
+        lib.obio_abort(self.ssl)
+
+    def _unless_ok(self) -> None:
+        """Raise what the last operation ended with, unless it succeeded."""
+        outcome = classify(self._outcome)
+        if outcome.kind is not Kind.OK:
+            raise self._errors.error(outcome)
+
+    # -- the operations ---------------------------------------------------------------------------------------------
+
+    def _handshake(self) -> None:
+        with self._guard:
+            self._refuse()
+            self._run(lib.obio_handshake)
+            self._unless_ok()
+
+    def _read(self, size: int) -> bytes:
+        with self._guard:
+            self._guard.refuse_io()
+            if self._unread or size == 0:
+                return self._take_unread(size)
+            self._refuse()
+            data = self._read_pieces(size)
+            if not data:
+                self._unless_ok()
+            return data
+
+    def _read_pieces(self, size: int) -> bytes:
+        pieces: list[bytes] = []
+        while size > 0:
+            room = min(size, PIECE)
+            buffer = new_buffer(room)
+            try:
+                count = self._run(lib.obio_read, buffer, room)
+            except BaseException:
+                self._unread = b"".join([*pieces, taken(buffer, self._outcome.count)])
+                raise
+            pieces.append(taken(buffer, count))
+            size -= count
+            if count < room:
+                break
+        return b"".join(pieces)
+
+    def _take_unread(self, size: int) -> bytes:
+        data, self._unread = self._unread[:size], self._unread[size:]
+        return data
+
+    def _read_into(self, buffer: bytearray | memoryview, size: int) -> int:
+        with self._guard, memoryview(buffer).cast("B") as view:
+            self._guard.refuse_io()
+            if self._unread or size == 0:
+                data = self._take_unread(size)
+                view[: len(data)] = data
+                return len(data)
+            self._refuse()
+            with ffi.from_buffer("unsigned char[]", view, require_writable=True) as target:
+                try:
+                    count = self._run(lib.obio_read, target, size)
+                except BaseException:
+                    self._unread = taken(target, self._outcome.count)
+                    raise
+            if not count:
+                self._unless_ok()
+            return count
+
+    def _peek(self, size: int) -> bytes:
+        with self._guard:
+            self._guard.refuse_io()
+            if self._unread or size == 0:
+                return self._unread[:size]
+            self._refuse()
+            buffer = new_buffer(min(size, RECORD))
+            count = self._run(lib.obio_peek, buffer, len(buffer))
+            if not count:
+                self._unless_ok()
+            return taken(buffer, count)
+
+    def _write(self, data: BytesLike) -> int:
+        with self._guard, ffi.from_buffer("unsigned char[]", data) as source:
+            self._guard.refuse_io()
+            if not len(source):
+                return 0
+            self._refuse()
+            count = self._run(lib.obio_write, source, len(source))
+            if not count:
+                self._unless_ok()
+            return count
+
+    def _write_many(self, parts: Iterable[BytesLike]) -> int:
+        return self._write(b"".join(parts))
+
+    def _shutdown(self) -> bool:
+        with self._guard:
+            self._refuse()
+            done = self._run(lib.obio_shutdown)
+            self._unless_ok()
+            return bool(done)
+
+    def _feed(self, data: BytesLike) -> int:
+        with self._guard, ffi.from_buffer("unsigned char[]", data) as source:
+            self._guard.refuse_io()
+            for start in range(0, len(source), INT_MAX):
+                part = min(INT_MAX, len(source) - start)
+                self._errors.check(lib.BIO_write(self._incoming, source + start, part) == part, "BIO_write")
+            return len(source)
+
+    def _take(self, size: int) -> bytes:
+        with self._guard:
+            self._guard.refuse_io()
+            size = min(size, lib.BIO_ctrl_pending(self._outgoing), INT_MAX)
+            if size <= 0:
+                return b""
+            buffer = new_buffer(size)
+            return taken(buffer, lib.BIO_read(self._outgoing, buffer, size))
+
+    def _mark_eof(self) -> None:
+        with self._guard:
+            self._guard.refuse_io()
+            lib.BIO_set_mem_eof_return(self._incoming, 0)
+
+    def _pending_bytes(self) -> int:
+        with self._guard:
+            return len(self._unread) + int(lib.SSL_pending(self.ssl))

@@ -1,0 +1,162 @@
+"""What went wrong: the one way from OpenSSL's codes to Python's exceptions.
+
+Theory of operation.  OpenSSL keeps a queue of errors for each thread, which we may share with Python's own ``ssl``.  So
+the queue is empty before we call and empty after (`clean_queue`, `Guard`), and what a failing call left there is taken
+out at once.  Whatever fails becomes an `Outcome`: a `Kind`, and the error records.  A face owns one `ErrorTable`, from
+kind to exception; nothing but the table makes an exception, and the core knows no face's classes.
+
+Invariants: an outcome that reaches a table has at least one record, or a kind that says all; the unexpected-EOF reason
+of OpenSSL 3 is `Kind.EOF` here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import TracebackType
+
+from openssl_bio._core._lib import CData, ffi, lib
+
+
+class Kind(Enum):
+    """How an operation ended."""
+
+    OK = auto()
+    WANT_READ = auto()  # it needs bytes from the peer
+    WANT_WRITE = auto()  # the outgoing buffer is full
+    WANT_X509_LOOKUP = auto()  # a certificate callback asked to be called again
+    WANT_CLIENT_HELLO = auto()  # a ClientHello callback asked to be called again
+    WANT_RETRY_VERIFY = auto()  # verification was suspended
+    WANT_ASYNC = auto()  # an asynchronous key operation has not finished
+    ZERO_RETURN = auto()  # the peer closed with close_notify
+    EOF = auto()  # the bytes ended without close_notify: truncation
+    SYSCALL = auto()  # the transport failed; errno says how
+    SSL = auto()  # a protocol or configuration error; the records say which
+    MISUSE = auto()  # the call is not allowed now, and libssl was not entered
+
+
+_KINDS = {
+    lib.SSL_ERROR_NONE: Kind.OK,
+    lib.SSL_ERROR_WANT_READ: Kind.WANT_READ,
+    lib.SSL_ERROR_WANT_WRITE: Kind.WANT_WRITE,
+    lib.SSL_ERROR_WANT_X509_LOOKUP: Kind.WANT_X509_LOOKUP,
+    lib.SSL_ERROR_WANT_CLIENT_HELLO_CB: Kind.WANT_CLIENT_HELLO,
+    lib.SSL_ERROR_WANT_RETRY_VERIFY: Kind.WANT_RETRY_VERIFY,
+    lib.SSL_ERROR_WANT_ASYNC: Kind.WANT_ASYNC,
+    lib.SSL_ERROR_ZERO_RETURN: Kind.ZERO_RETURN,
+    lib.SSL_ERROR_SYSCALL: Kind.SYSCALL,
+    lib.SSL_ERROR_SSL: Kind.SSL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """One entry of OpenSSL's queue: its code, and the texts that belong to it ("" where there is none)."""
+
+    code: int
+    library: str
+    reason: str
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one call ended. ``detail`` is our own sentence, for the message: a path, the name of what was wrong."""
+
+    kind: Kind
+    records: tuple[ErrorRecord, ...] = ()
+    errno: int = 0
+    detail: str = ""
+
+
+def _text(string: CData) -> str:
+    return "" if string == ffi.NULL else ffi.string(string).decode("utf-8", "replace")
+
+
+def _record(code: int, data: CData) -> ErrorRecord:
+    reason = os.strerror(lib.ERR_GET_REASON(code)) if lib.ERR_SYSTEM_ERROR(code) else _text(
+        lib.ERR_reason_error_string(code)
+    )
+    return ErrorRecord(code, _text(lib.ERR_lib_error_string(code)), reason, _text(data))
+
+
+def records_of(outcome: CData) -> tuple[ErrorRecord, ...]:
+    """The error records of an ``obio_outcome``, oldest first."""
+    return tuple(_record(outcome.record[i].code, outcome.record[i].data) for i in range(outcome.records))
+
+
+def classify(outcome: CData) -> Outcome:
+    """What an ``obio_outcome`` of `_native/operations.c` means."""
+    records = records_of(outcome)
+    kind = _KINDS.get(outcome.ssl_error, Kind.SSL)
+    if any(
+        lib.ERR_GET_LIB(r.code) == lib.ERR_LIB_SSL
+        and lib.ERR_GET_REASON(r.code) == lib.SSL_R_UNEXPECTED_EOF_WHILE_READING
+        for r in records
+    ):
+        return Outcome(Kind.EOF, records)
+    if kind is Kind.SYSCALL and records:
+        kind = Kind.SSL
+    elif kind is Kind.SYSCALL and outcome.sys_errno == 0:
+        kind = Kind.EOF
+    if kind is Kind.SSL and not records:
+        return Outcome(kind, detail="the TLS connection has failed")
+    return Outcome(kind, records, outcome.sys_errno)
+
+
+def clear_queue() -> None:
+    """Forget what is in this thread's error queue."""
+    if lib.ERR_peek_error():
+        lib.ERR_clear_error()
+
+
+def take_queue() -> tuple[ErrorRecord, ...]:
+    """Move this thread's error queue into records, oldest first."""
+    outcome = lib.obio_outcome_new()
+    if outcome == ffi.NULL:
+        raise MemoryError
+    try:
+        lib.obio_save_errors(outcome)
+        return records_of(outcome)
+    finally:
+        lib.obio_outcome_free(outcome)
+
+
+class CleanQueue:
+    """``with clean_queue:`` gives a block of libcrypto calls an empty error queue, and leaves it empty."""
+
+    def __enter__(self) -> None:
+        clear_queue()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        clear_queue()
+
+
+clean_queue = CleanQueue()
+
+
+class ErrorTable:
+    """A face's exceptions: from `Kind` to what makes the exception, with one for all that are not named."""
+
+    def __init__(
+        self,
+        otherwise: Callable[[Outcome], BaseException],
+        named: Mapping[Kind, Callable[[Outcome], BaseException]] | None = None,
+    ) -> None:
+        self._otherwise = otherwise
+        self._named = dict(named or {})
+
+    def error(self, outcome: Outcome) -> BaseException:
+        """The exception for an outcome, not raised yet."""
+        return self._named.get(outcome.kind, self._otherwise)(outcome)
+
+    def failure(self, detail: str, kind: Kind = Kind.SSL) -> BaseException:
+        """The exception for what this thread's error queue holds; ``detail`` says what was tried, and on what."""
+        return self.error(Outcome(kind, take_queue(), detail=detail))
+
+    def check(self, ok: object, detail: str) -> None:
+        """Raise `failure` unless the result of a libcrypto or libssl call is true."""
+        if not ok:
+            raise self.failure(detail)

@@ -1,0 +1,55 @@
+"""One thread at a time, and a clean error queue: what every public call on a libssl object runs inside.
+
+Theory of operation.  libssl's objects are not thread-safe and cffi drops the GIL around each call.  Nothing here ever
+waits for a network, so one short re-entrant lock for each object is enough.  The one thing that can take long, or wait
+for another thread, is a user's callback.  While an object runs one, it belongs to the callback's thread: that thread
+may call its getters and setters, and is refused input and output (`refuse_io`), which libssl cannot nest.  Another
+thread waits for the callback to end, but not longer than `PATIENCE`: a callback that itself waits for that thread would
+otherwise never end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+from openssl_bio._core.errors import clear_queue
+
+# Seconds that a thread waits for another thread's callback before it is refused.
+PATIENCE = 1.0
+_LOOK_AGAIN = 0.02
+
+
+class Guard:
+    """``with guard:`` around each public call on one object."""
+
+    __slots__ = ("_lock", "callbacks")
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self.callbacks = 0  # how many callbacks are running, nested
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._wait()
+        clear_queue()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        clear_queue()
+        self._lock.release()
+
+    def _wait(self) -> None:
+        waited_from: float | None = None
+        while not self._lock.acquire(timeout=_LOOK_AGAIN):
+            if not self.callbacks:
+                waited_from = None
+            elif waited_from is None:
+                waited_from = time.monotonic()
+            elif time.monotonic() - waited_from > PATIENCE:
+                raise RuntimeError("another thread is in a callback of this object, and has not come back from it")
+
+    def refuse_io(self) -> None:
+        """Raise RuntimeError if this is the thread of a running callback."""
+        if self.callbacks:
+            raise RuntimeError("a callback cannot read, write, shut down or feed the connection it was called for")

@@ -1,0 +1,105 @@
+"""Who a context says it is: certificates, their chains and their private keys.
+
+Theory of operation.  libssl keeps one certificate, key and chain for each type of key (RSA, EC ...), and forgets a key
+that does not match a certificate given later.  An `Identity` is the same as an immutable value, so that it can be
+applied to any number of SSL_CTX, and so that a context can keep using its last matching pair between a new certificate
+and its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import ErrorTable
+from openssl_bio._core.pointers import own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """What belongs to one type of key."""
+
+    certificate: CData | None = None
+    key: CData | None = None
+    chain: tuple[CData, ...] = ()
+
+    @property
+    def matches(self) -> bool:
+        """There is a certificate and its own key."""
+        return (
+            self.certificate is not None
+            and self.key is not None
+            and lib.X509_check_private_key(self.certificate, self.key) == 1
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identity:
+    """Slots by type of key, the one set last at the end, and certificates sent with any of them."""
+
+    slots: tuple[tuple[int, Slot], ...] = ()
+    extra: tuple[CData, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Every certificate has its key and every key its certificate."""
+        return all(slot.matches for _, slot in self.slots)
+
+    def _with(self, kind: int, slot: Slot) -> Identity:
+        others = tuple((k, s) for k, s in self.slots if k != kind)
+        return replace(self, slots=(*others, (kind, slot)))
+
+    def _slot(self, kind: int) -> Slot:
+        return dict(self.slots).get(kind, Slot())
+
+    def with_certificate(self, certificate: CData, errors: ErrorTable, chain: Sequence[CData] | None = None) -> Identity:
+        """The identity with another certificate, and with its chain if one is given."""
+        key = own(lib.X509_get_pubkey(certificate), lib.EVP_PKEY_free, errors, "the certificate has no usable public key")
+        kind = lib.EVP_PKEY_get_base_id(key)
+        slot = replace(self._slot(kind), certificate=certificate)
+        if chain is not None:
+            slot = replace(slot, chain=tuple(chain))
+        if slot.key is not None and not slot.matches:
+            slot = replace(slot, key=None)
+        return self._with(kind, slot)
+
+    def with_key(self, key: CData) -> Identity:
+        """The identity with another private key."""
+        kind = lib.EVP_PKEY_get_base_id(key)
+        return self._with(kind, replace(self._slot(kind), key=key))
+
+    def with_extra(self, certificate: CData) -> Identity:
+        """The identity with one more certificate that is sent after the leaf."""
+        return replace(self, extra=(*self.extra, certificate))
+
+    def apply(self, ctx: CData, errors: ErrorTable) -> None:
+        """Give all of it to a fresh SSL_CTX."""
+        for _, slot in self.slots:
+            if slot.certificate is not None:
+                errors.check(lib.SSL_CTX_use_certificate(ctx, slot.certificate), "the certificate cannot be used")
+            for certificate in slot.chain:
+                lib.X509_up_ref(certificate)
+                if not lib.SSL_CTX_add0_chain_cert(ctx, certificate):
+                    lib.X509_free(certificate)
+                    raise errors.failure("a certificate of the chain cannot be used")
+            if slot.key is not None:
+                errors.check(lib.SSL_CTX_use_PrivateKey(ctx, slot.key), "the private key cannot be used")
+        for certificate in self.extra:
+            lib.X509_up_ref(certificate)
+            if not lib.SSL_CTX_add_extra_chain_cert(ctx, certificate):
+                lib.X509_free(certificate)
+                raise errors.failure("the extra chain certificate cannot be used")
+
+
+def copied_certificate(certificate: CData, errors: ErrorTable) -> CData:
+    """A certificate of the context's own, which its user cannot change any more."""
+    return own(lib.X509_dup(certificate), lib.X509_free, errors, "the certificate is not complete")
+
+
+def shared_key(key: CData, errors: ErrorTable) -> CData:
+    """An owned reference to a key; keys are never changed in place."""
+    if key == ffi.NULL:
+        raise errors.failure("the key is empty")
+    lib.EVP_PKEY_up_ref(key)
+    return own(key, lib.EVP_PKEY_free, errors, "EVP_PKEY_up_ref")

@@ -1,0 +1,53 @@
+"""Who frees what, and what goes into C buffers.
+
+Theory of operation.  A Python object owns exactly one reference to each C object it holds, and `own` is how it gets it:
+the only place that checks for NULL and attaches a destructor.  Results of ``new``, ``dup``, ``get1`` and ``d2i`` are
+owned; a ``get0`` result is used inside the method, or shared first.  Where OpenSSL takes a reference away, one is added
+before (``X509_up_ref`` ...).  cffi runs destructors in any order, so none depends on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import ErrorTable
+
+BytesLike: TypeAlias = bytes | bytearray | memoryview
+
+_new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
+
+
+def own(pointer: CData, free: Callable[[CData], object], errors: ErrorTable, what: str) -> CData:
+    """Take over a reference: the pointer with its destructor attached.
+
+    Raises the table's exception, saying ``what`` was wanted, if the pointer is NULL.
+    """
+    if pointer == ffi.NULL:
+        raise errors.failure(what)
+    return ffi.gc(pointer, free)
+
+
+def new_buffer(size: int) -> CData:
+    """``size`` bytes for C to write into, not cleared."""
+    return _new_uncleared("unsigned char[]", size)
+
+
+def taken(buffer: CData, size: int) -> bytes:
+    """The first ``size`` bytes of a C buffer."""
+    return bytes(ffi.buffer(buffer, size))
+
+
+def fill(buffer: CData, room: int, data: bytes, what: str) -> int:
+    """Copy ``data`` into a C buffer that has ``room`` bytes, and return its length; ValueError if it does not fit."""
+    if len(data) > room:
+        raise ValueError(f"{what} is {len(data)} bytes long, and may be {room} at most")
+    ffi.memmove(buffer, data, len(data))
+    return len(data)
+
+
+def shared_certificate(certificate: CData, errors: ErrorTable) -> CData:
+    """An owned reference to an X509 that somebody else owns too."""
+    lib.X509_up_ref(certificate)
+    return own(certificate, lib.X509_free, errors, "X509_up_ref")

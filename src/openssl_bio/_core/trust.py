@@ -1,0 +1,177 @@
+"""What is trusted: a set of certificates and CRLs that several contexts share.
+
+Theory of operation.  An X509_STORE that an SSL_CTX uses may be in the hands of any number of connections.  So it is
+never changed: `TrustStore.freeze` hands it out and marks it, and the next change is made to a copy, which then takes
+its place.  Whoever froze earlier keeps what it has.  OpenSSL does not list the directories of a store; they are recorded here, for the copy.
+
+Invariants: a change that fails leaves the store as it was; a frozen X509_STORE is not changed by us.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import ErrorTable, Kind, Outcome, take_queue
+from openssl_bio._core.guard import Guard
+from openssl_bio._core.passphrase import PassphraseRequest
+from openssl_bio._core.pem import Path, read_file
+from openssl_bio._core.pointers import own
+
+__all__ = ["TrustStore"]
+
+# Where distributions keep their bundle, for an OpenSSL that was built with another default.
+_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
+    "/etc/pki/tls/certs/ca-bundle.crt",  # older RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # Alpine, macOS
+)
+
+
+class TrustStore:
+    """Trusted certificates, CRLs, and how to verify with them (an X509_STORE), copied when it is changed after use."""
+
+    def __init__(self, errors: ErrorTable) -> None:
+        """Make an empty store; ``errors`` makes the exceptions of all its methods."""
+        self._errors = errors
+        self._guard = Guard()
+        self._frozen = False
+        self._directories: tuple[bytes, ...] = ()
+        with self._guard:
+            self.store = self._new()
+
+    def _new(self) -> CData:
+        return own(lib.X509_STORE_new(), lib.X509_STORE_free, self._errors, "X509_STORE_new")
+
+    def _copy(self) -> CData:
+        copy = self._new()
+        self._errors.check(lib.obio_copy_store(copy, self.store), "copying a trust store")
+        for directory in self._directories:
+            self._errors.check(lib.X509_STORE_load_path(copy, directory), "X509_STORE_load_path")
+        return copy
+
+    @contextmanager
+    def _changing(self) -> Iterator[CData]:
+        """The store to change, which takes effect if the block succeeds."""
+        with self._guard:
+            store = self._copy() if self._frozen else self.store
+            yield store
+            if store is not self.store:
+                self.store, self._frozen = store, False
+
+    @property
+    def pointer(self) -> CData:
+        """The present X509_STORE."""
+        return self.store
+
+    def freeze(self) -> CData:
+        """The present X509_STORE, for an SSL_CTX; later changes are made to another one."""
+        with self._guard:
+            self._frozen = True
+            return self.store
+
+    def add_certificate(self, certificate: CData) -> None:
+        """Trust an X509 (``X509_STORE_add_cert``); one that is there already is no error."""
+        with self._changing() as store:
+            self._errors.check(lib.X509_STORE_add_cert(store, certificate), "X509_STORE_add_cert")
+
+    def add_crl(self, crl: CData) -> None:
+        """Add an X509_CRL (``X509_STORE_add_crl``)."""
+        with self._changing() as store:
+            self._errors.check(lib.X509_STORE_add_crl(store, crl), "X509_STORE_add_crl")
+
+    def load_pem(self, data: bytes, what: str) -> None:
+        """Add every certificate and CRL of PEM text; that there is none is an error, which names ``what``."""
+        with self._changing() as store:
+            infos = self._parse(data, what)
+            found = 0
+            for i in range(lib.sk_X509_INFO_num(infos)):
+                found += self._add_info(store, lib.sk_X509_INFO_value(infos, i), what)
+            if not found:
+                raise self._errors.error(
+                    Outcome(Kind.SSL, take_queue(), detail=f"there is no certificate or CRL in {what}")
+                )
+
+    def _parse(self, data: bytes, what: str) -> CData:
+        memory = ffi.from_buffer(data)
+        request = PassphraseRequest()
+        bio = own(lib.BIO_new_mem_buf(memory, len(data)), lib.BIO_free, self._errors, "BIO_new_mem_buf")
+        infos = lib.PEM_X509_INFO_read_bio(bio, ffi.NULL, lib.py_passphrase, request.handle)
+        return own(infos, _free_infos, self._errors, what)
+
+    def _add_info(self, store: CData, info: CData, what: str) -> bool:
+        if info.x509 != ffi.NULL:
+            self._errors.check(lib.X509_STORE_add_cert(store, info.x509), what)
+        if info.crl != ffi.NULL:
+            self._errors.check(lib.X509_STORE_add_crl(store, info.crl), what)
+        return bool(info.x509 != ffi.NULL or info.crl != ffi.NULL)
+
+    def load_file(self, path: Path) -> None:
+        """Add every certificate and CRL of a PEM file; a file that cannot be read, or has none, is an error."""
+        self.load_pem(read_file(path, self._errors), repr(os.fspath(path)))
+
+    def add_directory(self, path: Path) -> None:
+        """Look certificates up in a directory of files named by hash (``X509_STORE_load_path``), when needed.
+
+        As in OpenSSL, nothing is read yet, and a directory that does not exist is no error.
+        """
+        name = os.fsencode(path)
+        if b"\0" in name:
+            raise ValueError("embedded null byte")
+        with self._changing() as store:
+            self._errors.check(lib.X509_STORE_load_path(store, name), f"X509_STORE_load_path of {path!r}")
+            self._directories += (name,)
+
+    def set_flags(self, flags: int) -> None:
+        """Add to the verification flags, ``X509_V_FLAG_*`` (``X509_STORE_set_flags``)."""
+        with self._changing() as store:
+            self._errors.check(lib.X509_STORE_set_flags(store, flags), "X509_STORE_set_flags")
+
+    def set_time(self, timestamp: int) -> None:
+        """Verify as if it were this many seconds after 1970 (``X509_VERIFY_PARAM_set_time``)."""
+        with self._changing() as store:
+            param = own(lib.X509_VERIFY_PARAM_new(), lib.X509_VERIFY_PARAM_free, self._errors, "X509_VERIFY_PARAM_new")
+            lib.X509_VERIFY_PARAM_set_time(param, timestamp)
+            self._errors.check(lib.X509_STORE_set1_param(store, param), "X509_STORE_set1_param")
+
+    def load_default_paths(self) -> None:
+        """Trust what this system trusts.
+
+        That is what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name, or else libcrypto's default file and directory, or if
+        neither exists the bundle of a well-known distribution.  What does not exist is left out.
+        """
+        file, directories, chosen = _default_paths()
+        if os.path.isfile(file):
+            self.load_file(file)
+        for directory in filter(os.path.isdir, directories):
+            self.add_directory(directory)
+        # Who set a variable to something empty wants nothing else trusted.
+        if chosen or os.path.isfile(file) or any(map(os.path.isdir, directories)):
+            return
+        bundle = next(filter(os.path.isfile, _BUNDLES), None)
+        if bundle is not None:
+            self.load_file(bundle)
+
+
+def _free_infos(infos: CData) -> None:
+    for i in range(lib.sk_X509_INFO_num(infos)):
+        lib.X509_INFO_free(lib.sk_X509_INFO_value(infos, i))
+    lib.sk_X509_INFO_free(infos)
+
+
+def _default_paths() -> tuple[str, list[str], bool]:
+    """The file, the directories, and whether the environment named any of them."""
+    file = os.environ.get(_string(lib.X509_get_default_cert_file_env()))
+    directory = os.environ.get(_string(lib.X509_get_default_cert_dir_env()))
+    default_file = _string(lib.X509_get_default_cert_file())
+    default_directory = _string(lib.X509_get_default_cert_dir())
+    directories = (directory or default_directory).split(os.pathsep)
+    return file or default_file, directories, bool(file or directory)
+
+
+def _string(text: CData) -> str:
+    return os.fsdecode(ffi.string(text))

@@ -1,0 +1,43 @@
+/*
+ * A context that is changed after use must not change what its earlier
+ * connections trust, so it gets a store of its own: the same certificates and
+ * CRLs by reference, and the same verification parameters.
+ */
+#include <openssl/x509_vfy.h>
+
+#include "stores.h"
+
+static int add_all(X509_STORE *to, const STACK_OF(X509_OBJECT) *objects)
+{
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        const X509_OBJECT *object = sk_X509_OBJECT_value(objects, i);
+        X509 *certificate = X509_OBJECT_get0_X509(object);
+        X509_CRL *crl = X509_OBJECT_get0_X509_CRL(object);
+
+        if (certificate != NULL && !X509_STORE_add_cert(to, certificate))
+            return 0;
+        if (crl != NULL && !X509_STORE_add_crl(to, crl))
+            return 0;
+    }
+    return 1;
+}
+
+/* Returns 1, or 0 with the error queued and `to` half filled. */
+int obio_copy_store(X509_STORE *to, X509_STORE *from)
+{
+    int ok;
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get1_objects(from);
+
+    if (objects == NULL)
+        return 0;
+    ok = add_all(to, objects);
+    sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
+#else
+    if (!X509_STORE_lock(from))
+        return 0;
+    ok = add_all(to, X509_STORE_get0_objects(from));
+    X509_STORE_unlock(from);
+#endif
+    return ok && X509_STORE_set1_param(to, X509_STORE_get0_param(from));
+}

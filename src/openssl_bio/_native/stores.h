@@ -1,0 +1,3 @@
+/* A copy of a trust store: see stores.c. */
+
+int obio_copy_store(X509_STORE *to, X509_STORE *from);
