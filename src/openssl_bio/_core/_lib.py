@@ -47,7 +47,9 @@ def needs(symbol: str, since: str) -> Callable[[Callable[P, R]], Callable[P, R]]
 def _refuse_older_library() -> None:
     built, running = lib.OPENSSL_VERSION_NUMBER, lib.OpenSSL_version_num()
     if running < built:
-        raise ImportError(f"openssl_bio was built for OpenSSL {built:#x}, but {version_text()} ({running:#x}) is loaded")
+        raise ImportError(
+            f"openssl_bio was built for OpenSSL {built:#x}, but {version_text()} ({running:#x}) is loaded"
+        )
 
 
 _refuse_older_library()

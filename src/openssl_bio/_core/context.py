@@ -95,8 +95,6 @@ class ContextCore:
         lib.SSL_CTX_set_security_level(ctx, level)
         for setting in self._settings.values():
             setting.apply(ctx)
-        if self._last_used is not None and not self._trust_changed:
-            errors.check(lib.obio_inherit_sessions(ctx, self._last_used.ctx), "the sessions cannot be taken over")
         return Generation(ctx, store, dict(self._callbacks))
 
     def _current(self) -> Generation:
@@ -122,9 +120,15 @@ class ContextCore:
             else:
                 generation = self._current()
                 self._live_identity = self._identity if self._identity.slots else None
-            generation.used = True
-            self._last_used, self._trust_changed = generation, False
+            self._take_into_use(generation)
             return generation
+
+    def _take_into_use(self, generation: Generation) -> None:
+        if not generation.used and self._last_used is not None and not self._trust_changed:
+            done = lib.obio_inherit_sessions(generation.ctx, self._last_used.ctx)
+            self._errors.check(done, "the sessions cannot be taken over")
+        generation.used = True
+        self._last_used, self._trust_changed = generation, False
 
     @property
     def ctx(self) -> CData:
@@ -316,7 +320,10 @@ class ContextCore:
     def _on_npn_advertise(self, callback: Callable[..., Any], value: object) -> None:
         entry = lib.py_npn_advertise
         self._set_callback(
-            "npn_advertise", callback, value, lambda ctx: lib.SSL_CTX_set_next_protos_advertised_cb(ctx, entry, ffi.NULL)
+            "npn_advertise",
+            callback,
+            value,
+            lambda ctx: lib.SSL_CTX_set_next_protos_advertised_cb(ctx, entry, ffi.NULL),
         )
 
     @needs("SSL_CTX_set_next_proto_select_cb", "an OpenSSL built with NPN")

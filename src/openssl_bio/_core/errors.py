@@ -76,8 +76,10 @@ def _text(string: CData) -> str:
 
 
 def _record(code: int, data: CData) -> ErrorRecord:
-    reason = os.strerror(lib.ERR_GET_REASON(code)) if lib.ERR_SYSTEM_ERROR(code) else _text(
-        lib.ERR_reason_error_string(code)
+    reason = (
+        os.strerror(lib.ERR_GET_REASON(code))
+        if lib.ERR_SYSTEM_ERROR(code)
+        else _text(lib.ERR_reason_error_string(code))
     )
     return ErrorRecord(code, _text(lib.ERR_lib_error_string(code)), reason, _text(data))
 

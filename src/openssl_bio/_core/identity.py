@@ -53,9 +53,13 @@ class Identity:
     def _slot(self, kind: int) -> Slot:
         return dict(self.slots).get(kind, Slot())
 
-    def with_certificate(self, certificate: CData, errors: ErrorTable, chain: Sequence[CData] | None = None) -> Identity:
+    def with_certificate(
+        self, certificate: CData, errors: ErrorTable, chain: Sequence[CData] | None = None
+    ) -> Identity:
         """The identity with another certificate, and with its chain if one is given."""
-        key = own(lib.X509_get_pubkey(certificate), lib.EVP_PKEY_free, errors, "the certificate has no usable public key")
+        key = own(
+            lib.X509_get_pubkey(certificate), lib.EVP_PKEY_free, errors, "the certificate has no usable public key"
+        )
         kind = lib.EVP_PKEY_get_base_id(key)
         slot = replace(self._slot(kind), certificate=certificate)
         if chain is not None:

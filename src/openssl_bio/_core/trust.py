@@ -2,7 +2,8 @@
 
 Theory of operation.  An X509_STORE that an SSL_CTX uses may be in the hands of any number of connections.  So it is
 never changed: `TrustStore.freeze` hands it out and marks it, and the next change is made to a copy, which then takes
-its place.  Whoever froze earlier keeps what it has.  OpenSSL does not list the directories of a store; they are recorded here, for the copy.
+its place.  Whoever froze earlier keeps what it has.  OpenSSL does not list the directories of a store; they are
+recorded here, for the copy.
 
 Invariants: a change that fails leaves the store as it was; a frozen X509_STORE is not changed by us.
 """

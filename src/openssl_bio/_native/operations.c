@@ -183,7 +183,8 @@ int obio_shutdown(SSL *ssl, obio_outcome *outcome)
  */
 void obio_abort(SSL *ssl)
 {
-    static const unsigned char no_tls_record[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    /* A handshake record of 65535 bytes.  libssl answers a wrong version in the first record without an alert. */
+    static const unsigned char no_tls_record[8] = {0x16, 0x03, 0x03, 0xff, 0xff};
     BIO *bad = BIO_new_mem_buf(no_tls_record, (int)sizeof no_tls_record);
     char byte;
 

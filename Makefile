@@ -1,0 +1,61 @@
+# Everything happens in .venv, which each target makes as far as it needs it.  PYTHON=python3.13 picks another Python
+# for a new one.
+
+PYTHON ?= python3
+PIP := .venv/bin/pip install -q --disable-pip-version-check
+BUILD_INPUTS := src/_build_openssl.py pyproject.toml setup.py \
+	$(wildcard src/openssl_bio/_cdef/* src/openssl_bio/_cdef/optional/* src/openssl_bio/_native/*)
+# The tests decide which certificates are trusted, not the caller's environment.
+PYTEST := env -u SSL_CERT_FILE -u SSL_CERT_DIR .venv/bin/python -m pytest
+
+SOURCES := src tests tools setup.py
+
+export PYTHON
+
+.PHONY: demo test lint format stub openssl-3.5 openssl-4.0 clean
+
+demo: .venv/built
+	.venv/bin/python -m openssl_bio demo
+
+test: .venv/test
+	$(PYTEST) $(ARGS)
+
+lint: .venv/dev
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/mypy
+
+format: .venv/dev
+	.venv/bin/ruff check --fix $(SOURCES)
+	.venv/bin/ruff format $(SOURCES)
+
+# The types of ffi and lib for mypy, from the declarations.
+stub: .venv/built
+	.venv/bin/python tools/make_stub.py
+
+openssl-3.5: .venv/test
+	tools/openssl/suite.sh trixie ob35 3.5 $(ARGS)
+
+openssl-4.0: .venv/test
+	tools/openssl/suite.sh experimental ob40 4.0 $(ARGS)
+
+clean:
+	rm -rf .venv .peers build src/*.egg-info src/openssl_bio/_openssl*.so
+
+.venv/bin/python:
+	tools/setup.sh build
+	$(PYTHON) -m venv .venv
+
+.venv/built: .venv/bin/python $(BUILD_INPUTS)
+	tools/setup.sh build
+	$(PIP) -e .
+	touch $@
+
+.venv/test: .venv/built
+	tools/setup.sh test
+	$(PIP) -e '.[test]'
+	touch $@
+
+.venv/dev: .venv/built
+	$(PIP) -e '.[dev]'
+	touch $@

@@ -1,0 +1,54 @@
+"""What the originals accept as arguments, and the errors they raise for the rest."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from openssl_bio._core.errors import Kind, Outcome
+from openssl_bio._core.protocols import join_protocols
+from openssl_bio.pyopenssl._errors import SSL_ERRORS
+
+
+def integer(value: object, what: str) -> int:
+    """``value`` if it is an int (a bool is one), or TypeError."""
+    if not isinstance(value, int):
+        raise TypeError(f"{what} must be an integer")
+    return value
+
+
+def function(value: Any) -> Callable[..., Any]:
+    """``value`` if it can be called, or TypeError."""
+    if not callable(value):
+        raise TypeError("callback must be callable")
+    return value  # type: ignore[no-any-return]
+
+
+def byte_string(value: object, what: str, text: str) -> bytes:
+    """Bytes; a str is taken as UTF-8 with a DeprecationWarning; anything else is a TypeError with this text."""
+    if isinstance(value, str):
+        warnings.warn(f"str for {what} is no longer accepted, use bytes", DeprecationWarning, stacklevel=4)
+        return value.encode()
+    if not isinstance(value, bytes):
+        raise TypeError(text)
+    return value
+
+
+def c_string(value: bytes, what: str) -> bytes:
+    """Bytes that C can take as a string: ValueError if there is a NUL in them."""
+    if b"\0" in value:
+        raise ValueError(f"{what} must not contain NUL byte")
+    return value
+
+
+def protocols(names: Iterable[bytes]) -> bytes:
+    """ALPN's wire format of at least one protocol."""
+    if isinstance(names, bytes | str):
+        raise TypeError("protocols must be a list of byte strings")
+    names = list(names)
+    if not names:
+        raise ValueError("at least one protocol must be specified")
+    if b"" in names:
+        raise SSL_ERRORS.error(Outcome(Kind.SSL, detail="a protocol name cannot be empty"))
+    return join_protocols(names)

@@ -1,0 +1,166 @@
+"""Distinguished names (``OpenSSL.crypto.X509Name``)."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import clean_queue
+from openssl_bio._core.pointers import own
+from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
+
+if TYPE_CHECKING:
+    from openssl_bio.pyopenssl._x509 import X509
+
+__all__ = ["X509Name"]
+
+
+@functools.total_ordering
+class X509Name:
+    """A name whose parts are attributes, such as ``name.CN`` or ``name.commonName``; an absent part is None.
+
+    A name of `X509.get_subject` or ``get_issuer`` is a view: it reads from the certificate, and changes it.
+    """
+
+    __module__ = "openssl_bio.crypto"
+
+    _own: CData
+    _owner: X509 | None
+    _which: Literal["subject", "issuer"]
+
+    def __init__(self, name: X509Name) -> None:
+        """Copy a name."""
+        if not isinstance(name, X509Name):
+            raise TypeError("name must be an X509Name")
+        self._owner = None
+        with clean_queue:
+            self._own = _copy(name._name)
+
+    @classmethod
+    def _wrap(cls, name: CData) -> Self:
+        """An X509Name for an owned X509_NAME."""
+        wrapped = cls.__new__(cls)
+        wrapped._own, wrapped._owner = name, None
+        return wrapped
+
+    @classmethod
+    def _of(cls, owner: X509, which: Literal["subject", "issuer"]) -> Self:
+        """A view of a certificate's name."""
+        view = cls.__new__(cls)
+        view._owner, view._which = owner, which
+        return view
+
+    @property
+    def _name(self) -> CData:
+        """The X509_NAME, which belongs to this object, or to the certificate."""
+        if self._owner is None:
+            return self._own
+        if self._which == "subject":
+            return lib.X509_get_subject_name(self._owner._x509)
+        return lib.X509_get_issuer_name(self._owner._x509)
+
+    def _replace(self, name: CData) -> None:
+        """Make an owned X509_NAME the value of this name."""
+        if self._owner is None:
+            self._own = name
+        elif self._which == "subject":
+            CRYPTO_ERRORS.check(lib.X509_set_subject_name(self._owner._x509, name), "X509_set_subject_name")
+        else:
+            CRYPTO_ERRORS.check(lib.X509_set_issuer_name(self._owner._x509, name), "X509_set_issuer_name")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a part, or replace it (``X509_NAME_add_entry_by_NID``); AttributeError if OpenSSL knows no such part."""
+        if name.startswith("_"):
+            return super().__setattr__(name, value)
+        if isinstance(value, str):
+            value = value.encode("utf-8")
+        with clean_queue:
+            nid = _nid(name)
+            if not isinstance(value, bytes):
+                raise TypeError(f"the value of {name} must be str or bytes, not {type(value).__name__}")
+            changed = _copy(self._name)
+            index = lib.X509_NAME_get_index_by_NID(changed, nid, -1)
+            if index >= 0:
+                lib.X509_NAME_ENTRY_free(lib.X509_NAME_delete_entry(changed, index))
+            added = lib.X509_NAME_add_entry_by_NID(changed, nid, lib.MBSTRING_UTF8, value, len(value), -1, 0)
+            CRYPTO_ERRORS.check(added, f"X509_NAME_add_entry_by_NID of {name}")
+            self._replace(changed)
+
+    def __getattr__(self, name: str) -> str | None:
+        """The value of a part, None if it is absent; AttributeError if OpenSSL knows no such part."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        with clean_queue:
+            index = lib.X509_NAME_get_index_by_NID(self._name, _nid(name), -1)
+            if index < 0:
+                return None
+            data = lib.X509_NAME_ENTRY_get_data(lib.X509_NAME_get_entry(self._name, index))
+            text = ffi.new("unsigned char **")
+            size = lib.ASN1_STRING_to_UTF8(text, ffi.cast("ASN1_STRING *", data))
+            CRYPTO_ERRORS.check(size >= 0, f"ASN1_STRING_to_UTF8 of {name}")
+            value = bytes(ffi.buffer(text[0], size))
+            lib.OPENSSL_free(text[0])
+        return value.decode("utf-8")
+
+    def __eq__(self, other: object) -> bool:
+        return self._compare(other) == 0 if isinstance(other, X509Name) else NotImplemented
+
+    def __lt__(self, other: object) -> bool:
+        return self._compare(other) < 0 if isinstance(other, X509Name) else NotImplemented
+
+    # A name can be changed, so it has no hash; mypy and total_ordering want to be told.
+    __hash__ = None  # type: ignore[assignment]
+
+    def _compare(self, other: X509Name) -> int:
+        with clean_queue:
+            return int(lib.X509_NAME_cmp(self._name, other._name))
+
+    def __repr__(self) -> str:
+        with clean_queue:
+            line = lib.X509_NAME_oneline(self._name, ffi.NULL, 0)
+            line = own(line, lib.OPENSSL_free, CRYPTO_ERRORS, "X509_NAME_oneline")
+            return f"<X509Name object '{ffi.string(line).decode('utf-8', 'replace')}'>"
+
+    def __reduce__(self) -> NoReturn:
+        """TypeError: a name cannot be pickled."""
+        raise TypeError("cannot pickle an X509Name")
+
+    def hash(self) -> int:
+        """The hash by which OpenSSL looks up files in a directory (``X509_NAME_hash``)."""
+        with clean_queue:
+            return int(lib.X509_NAME_hash(self._name))
+
+    def der(self) -> bytes:
+        """The DER encoding (``i2d_X509_NAME``)."""
+        with clean_queue:
+            out = ffi.new("unsigned char **")
+            size = lib.i2d_X509_NAME(self._name, out)
+            CRYPTO_ERRORS.check(size >= 0, "i2d_X509_NAME")
+            encoded = bytes(ffi.buffer(out[0], size))
+            lib.OPENSSL_free(out[0])
+            return encoded
+
+    def get_components(self) -> list[tuple[bytes, bytes]]:
+        """The parts in order, each as (short name, value as it is encoded)."""
+        with clean_queue:
+            return [
+                _component(lib.X509_NAME_get_entry(self._name, i)) for i in range(lib.X509_NAME_entry_count(self._name))
+            ]
+
+
+def _copy(name: CData) -> CData:
+    return own(lib.X509_NAME_dup(name), lib.X509_NAME_free, CRYPTO_ERRORS, "X509_NAME_dup")
+
+
+def _nid(name: str) -> int:
+    nid: int = lib.OBJ_txt2nid(name.encode("utf-8"))
+    if nid == lib.NID_undef:
+        raise AttributeError("No such attribute")
+    return nid
+
+
+def _component(entry: CData) -> tuple[bytes, bytes]:
+    data = lib.X509_NAME_ENTRY_get_data(entry)
+    value = bytes(ffi.buffer(lib.ASN1_STRING_get0_data(data), lib.ASN1_STRING_length(data)))
+    return ffi.string(lib.OBJ_nid2sn(lib.OBJ_obj2nid(lib.X509_NAME_ENTRY_get_object(entry)))), value

@@ -1,0 +1,244 @@
+"""Certificates (``OpenSSL.crypto.X509``)."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Self
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import clean_queue
+from openssl_bio._core.pem import load_certificate, written
+from openssl_bio._core.pointers import new_buffer, own, taken
+from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
+from openssl_bio.pyopenssl._extension import X509Extension
+from openssl_bio.pyopenssl._name import X509Name
+from openssl_bio.pyopenssl._pkey import PKey
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+__all__ = ["X509"]
+
+
+class X509:
+    """An X.509 certificate; without content when new."""
+
+    __module__ = "openssl_bio.crypto"
+
+    _x509: CData
+
+    def __init__(self) -> None:
+        """Make a certificate to be filled in (``X509_new``)."""
+        with clean_queue:
+            self._x509 = own(lib.X509_new(), lib.X509_free, CRYPTO_ERRORS, "X509_new")
+
+    @classmethod
+    def _wrap(cls, x509: CData) -> Self:
+        """An X509 for an owned pointer."""
+        certificate = cls.__new__(cls)
+        certificate._x509 = x509
+        return certificate
+
+    @classmethod
+    def from_cryptography(cls, crypto_cert: Certificate) -> Self:
+        """The X509 of a certificate of ``cryptography``; TypeError if it is none."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        if not isinstance(crypto_cert, x509.Certificate):
+            raise TypeError("Must be a certificate")
+        return cls._wrap(load_certificate(crypto_cert.public_bytes(Encoding.DER), False, CRYPTO_ERRORS, "d2i_X509_bio"))
+
+    def to_cryptography(self) -> Certificate:
+        """This certificate as a ``cryptography.x509.Certificate``."""
+        from cryptography import x509
+
+        encoded = written(lambda bio: lib.i2d_X509_bio(bio, self._x509), CRYPTO_ERRORS, "i2d_X509_bio")
+        return x509.load_der_x509_certificate(encoded)
+
+    def _set(self, setter: Callable[[CData, CData], int], value: CData, what: str) -> None:
+        with clean_queue:
+            CRYPTO_ERRORS.check(setter(self._x509, value), what)
+
+    def set_version(self, version: int) -> None:
+        """Set the version, counted from zero: 2 is X.509 v3 (``X509_set_version``)."""
+        if not isinstance(version, int):
+            raise TypeError("version must be an integer")
+        self._set(lib.X509_set_version, version, "X509_set_version")
+
+    def get_version(self) -> int:
+        """The version, counted from zero (``X509_get_version``)."""
+        return int(lib.X509_get_version(self._x509))
+
+    def get_pubkey(self) -> PKey:
+        """The public key (``X509_get_pubkey``); `Error` if there is none, or of a type that OpenSSL does not know."""
+        with clean_queue:
+            pkey = own(lib.X509_get_pubkey(self._x509), lib.EVP_PKEY_free, CRYPTO_ERRORS, "X509_get_pubkey")
+        return PKey._wrap(pkey, only_public=True)
+
+    def set_pubkey(self, pkey: PKey) -> None:
+        """Set the public key (``X509_set_pubkey``)."""
+        if not isinstance(pkey, PKey):
+            raise TypeError("pkey must be a PKey instance")
+        self._set(lib.X509_set_pubkey, pkey._pkey, "X509_set_pubkey")
+
+    def sign(self, pkey: PKey, digest: str) -> None:
+        """Sign the certificate (``X509_sign``) with a private key and the digest of a name, such as ``"sha256"``."""
+        if not isinstance(pkey, PKey):
+            raise TypeError("pkey must be a PKey instance")
+        if pkey._only_public:
+            raise ValueError("Key only has public part")
+        if not pkey._initialized:
+            raise ValueError("Key is uninitialized")
+        with clean_queue:
+            CRYPTO_ERRORS.check(lib.X509_sign(self._x509, pkey._pkey, _digest(digest)), "X509_sign")
+
+    def get_signature_algorithm(self) -> bytes:
+        """The long name of the signature algorithm; ValueError if it has none."""
+        nid = lib.X509_get_signature_nid(self._x509)
+        if nid == lib.NID_undef:
+            raise ValueError("Undefined signature algorithm")
+        name: bytes = ffi.string(lib.OBJ_nid2ln(nid))
+        return name
+
+    def digest(self, digest_name: str) -> bytes:
+        """The fingerprint as ``b"AA:BB:..."`` (``X509_digest``); ValueError for an unknown digest."""
+        with clean_queue:
+            buffer, size = new_buffer(lib.EVP_MAX_MD_SIZE), ffi.new("unsigned int *")
+            CRYPTO_ERRORS.check(lib.X509_digest(self._x509, _digest(digest_name), buffer, size), "X509_digest")
+            return taken(buffer, size[0]).hex(":").upper().encode("ascii")
+
+    def subject_name_hash(self) -> int:
+        """The hash of the subject by which OpenSSL names files in a directory (``X509_subject_name_hash``)."""
+        with clean_queue:
+            return int(lib.X509_subject_name_hash(self._x509))
+
+    def set_serial_number(self, serial: int) -> None:
+        """Set the serial number (``X509_set_serialNumber``)."""
+        if not isinstance(serial, int):
+            raise TypeError("serial must be an integer")
+        magnitude = abs(serial).to_bytes((serial.bit_length() + 7) // 8, "big")
+        with clean_queue:
+            number = own(lib.BN_bin2bn(magnitude, len(magnitude), ffi.NULL), lib.BN_free, CRYPTO_ERRORS, "BN_bin2bn")
+            lib.BN_set_negative(number, serial < 0)
+            integer = lib.BN_to_ASN1_INTEGER(number, ffi.NULL)
+            integer = own(integer, lib.ASN1_INTEGER_free, CRYPTO_ERRORS, "BN_to_ASN1_INTEGER")
+            self._set(lib.X509_set_serialNumber, integer, "X509_set_serialNumber")
+
+    def get_serial_number(self) -> int:
+        """The serial number (``X509_get_serialNumber``)."""
+        with clean_queue:
+            number = lib.ASN1_INTEGER_to_BN(lib.X509_get_serialNumber(self._x509), ffi.NULL)
+            number = own(number, lib.BN_free, CRYPTO_ERRORS, "ASN1_INTEGER_to_BN")
+            buffer = new_buffer(lib.BN_num_bytes(number) or 1)
+            magnitude = int.from_bytes(taken(buffer, lib.BN_bn2bin(number, buffer)), "big")
+            return -magnitude if lib.BN_is_negative(number) else magnitude
+
+    def get_notBefore(self) -> bytes | None:
+        """When the certificate becomes valid, as ``b"YYYYMMDDhhmmssZ"``; None if that is not set."""
+        return _time(lib.X509_get0_notBefore(self._x509))
+
+    def get_notAfter(self) -> bytes | None:
+        """When the certificate expires, as ``b"YYYYMMDDhhmmssZ"``; None if that is not set."""
+        return _time(lib.X509_get0_notAfter(self._x509))
+
+    def set_notBefore(self, when: bytes) -> None:
+        """Set when the certificate becomes valid, ``b"YYYYMMDDhhmmssZ"``; ValueError if ``when`` is malformed."""
+        self._set(lib.X509_set1_notBefore, _new_time(when), "X509_set1_notBefore")
+
+    def set_notAfter(self, when: bytes) -> None:
+        """Set when the certificate expires, ``b"YYYYMMDDhhmmssZ"``; ValueError if ``when`` is malformed."""
+        self._set(lib.X509_set1_notAfter, _new_time(when), "X509_set1_notAfter")
+
+    def gmtime_adj_notBefore(self, amount: int) -> None:
+        """Become valid ``amount`` seconds from now (``X509_gmtime_adj``)."""
+        self._set(lib.X509_set1_notBefore, _time_from_now(amount), "X509_set1_notBefore")
+
+    def gmtime_adj_notAfter(self, amount: int) -> None:
+        """Expire ``amount`` seconds from now (``X509_gmtime_adj``)."""
+        self._set(lib.X509_set1_notAfter, _time_from_now(amount), "X509_set1_notAfter")
+
+    def has_expired(self) -> bool:
+        """Whether notAfter has passed; ValueError if it is not set."""
+        when = self.get_notAfter()
+        if when is None:
+            raise ValueError("Unable to determine notAfter")
+        expires = datetime.datetime.strptime(when.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.UTC)
+        return expires < datetime.datetime.now(datetime.UTC)
+
+    def get_subject(self) -> X509Name:
+        """The subject, a view: what is changed there is changed here."""
+        return X509Name._of(self, "subject")
+
+    def get_issuer(self) -> X509Name:
+        """The issuer, a view: what is changed there is changed here."""
+        return X509Name._of(self, "issuer")
+
+    def set_subject(self, subject: X509Name) -> None:
+        """Set the subject to a copy of a name (``X509_set_subject_name``)."""
+        if not isinstance(subject, X509Name):
+            raise TypeError("name must be an X509Name")
+        self._set(lib.X509_set_subject_name, subject._name, "X509_set_subject_name")
+
+    def set_issuer(self, issuer: X509Name) -> None:
+        """Set the issuer to a copy of a name (``X509_set_issuer_name``)."""
+        if not isinstance(issuer, X509Name):
+            raise TypeError("name must be an X509Name")
+        self._set(lib.X509_set_issuer_name, issuer._name, "X509_set_issuer_name")
+
+    def get_extension_count(self) -> int:
+        """How many extensions there are (``X509_get_ext_count``)."""
+        return int(lib.X509_get_ext_count(self._x509))
+
+    def get_extension(self, index: int) -> X509Extension:
+        """A copy of an extension (``X509_get_ext``); IndexError if there is none at this index."""
+        with clean_queue:
+            extension = lib.X509_get_ext(self._x509, index) if index >= 0 else ffi.NULL
+            if extension == ffi.NULL:
+                raise IndexError("extension index out of bounds")
+            copy = lib.X509_EXTENSION_dup(extension)
+            return X509Extension._wrap(own(copy, lib.X509_EXTENSION_free, CRYPTO_ERRORS, "X509_EXTENSION_dup"))
+
+    def add_extensions(self, extensions: Iterable[X509Extension]) -> None:
+        """Append copies of extensions (``X509_add_ext``); ValueError if one is no X509Extension."""
+        with clean_queue:
+            for extension in extensions:
+                if not isinstance(extension, X509Extension):
+                    raise ValueError("One of the elements is not an X509Extension")
+                CRYPTO_ERRORS.check(lib.X509_add_ext(self._x509, extension._extension, -1), "X509_add_ext")
+
+
+def _digest(name: str | bytes) -> CData:
+    text = name.encode("ascii") if isinstance(name, str) else name
+    method = lib.EVP_get_digestbyname(text)
+    if method == ffi.NULL:
+        raise ValueError("No such digest method")
+    return method
+
+
+def _time(time: CData) -> bytes | None:
+    if lib.ASN1_STRING_length(ffi.cast("ASN1_STRING *", time)) == 0:
+        return None
+    with clean_queue:
+        general = lib.ASN1_TIME_to_generalizedtime(time, ffi.NULL)
+        general = own(general, lib.ASN1_GENERALIZEDTIME_free, CRYPTO_ERRORS, "ASN1_TIME_to_generalizedtime")
+        text = ffi.cast("ASN1_STRING *", general)
+        return bytes(ffi.buffer(lib.ASN1_STRING_get0_data(text), lib.ASN1_STRING_length(text)))
+
+
+def _new_time(when: bytes) -> CData:
+    if not isinstance(when, bytes):
+        raise TypeError("when must be a byte string")
+    with clean_queue:
+        time = own(lib.ASN1_TIME_new(), lib.ASN1_TIME_free, CRYPTO_ERRORS, "ASN1_TIME_new")
+        if not lib.ASN1_TIME_set_string(time, when):
+            raise ValueError("Invalid string")
+        return time
+
+
+def _time_from_now(amount: int) -> CData:
+    if not isinstance(amount, int):
+        raise TypeError("amount must be an integer")
+    with clean_queue:
+        return own(lib.X509_gmtime_adj(ffi.NULL, amount), lib.ASN1_TIME_free, CRYPTO_ERRORS, "X509_gmtime_adj")
