@@ -9,7 +9,6 @@ int SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version);
 int SSL_CTX_set_max_proto_version(SSL_CTX *ctx, int version);
 uint64_t SSL_CTX_get_options(const SSL_CTX *ctx);
 uint64_t SSL_CTX_set_options(SSL_CTX *ctx, uint64_t options);
-uint64_t SSL_CTX_clear_options(SSL_CTX *ctx, uint64_t options);
 long SSL_CTX_get_mode(SSL_CTX *ctx);
 long SSL_CTX_set_mode(SSL_CTX *ctx, long mode);
 long SSL_CTX_clear_mode(SSL_CTX *ctx, long mode);

@@ -34,7 +34,6 @@ int X509_get_ext_count(const X509 *certificate);
 const X509_EXTENSION *X509_get_ext(const X509 *certificate, int index);
 int X509_add_ext(X509 *certificate, X509_EXTENSION *extension, int index);
 
-X509_NAME *X509_NAME_new(void);
 X509_NAME *X509_NAME_dup(const X509_NAME *name);
 void X509_NAME_free(X509_NAME *name);
 int X509_NAME_entry_count(const X509_NAME *name);
@@ -86,7 +85,6 @@ const ASN1_OCTET_STRING *X509_EXTENSION_get_data(X509_EXTENSION *extension);
 int X509V3_EXT_print(BIO *bio, X509_EXTENSION *extension, unsigned long flags, int indent);
 
 void X509_CRL_free(X509_CRL *crl);
-int i2d_X509_CRL_bio(BIO *bio, X509_CRL *crl);
 X509_CRL *d2i_X509_CRL_bio(BIO *bio, X509_CRL **reuse);
 void X509_INFO_free(X509_INFO *info);
 int sk_X509_INFO_num(const struct stack_st_X509_INFO *stack);
@@ -101,4 +99,3 @@ struct stack_st_X509_NAME *sk_X509_NAME_new_null(void);
 int sk_X509_NAME_num(const struct stack_st_X509_NAME *stack);
 X509_NAME *sk_X509_NAME_value(const struct stack_st_X509_NAME *stack, int index);
 int sk_X509_NAME_push(struct stack_st_X509_NAME *stack, X509_NAME *name);
-void sk_X509_NAME_free(struct stack_st_X509_NAME *stack);

@@ -1,13 +1,13 @@
 """Where OpenSSL calls Python: the one boundary, and every callback behind it.
 
-Theory of operation.  Each C entry point is a static function (``extern "Python"``), so nothing can dangle.  An ``SSL *``
-carries a handle to a weak reference to its connection; `entry_point` finds the connection, marks it as running a
+Theory of operation.  Each C entry point is a static function (``extern "Python"``), so nothing can dangle.  An ``SSL
+*`` carries a handle to a weak reference to its connection; `entry_point` finds the connection, marks it as running a
 callback, runs the body, and on any exception stores it on that connection and returns the failure value that stands
-at the top of the function.  The engine raises the stored exception when the C call returns.  After the first exception
-of an operation its later callbacks fail without being run, so the first one is what the caller sees.
+at the top of the function.  The engine raises the stored exception when the C call returns.  After the first
+exception of an operation its later callbacks fail without being run, so the first one is what the caller sees.
 
-libssl may be in the middle of reporting an error when it calls back; what it has queued is put aside while Python runs,
-and put back.
+libssl may be in the middle of reporting an error when it calls back; what it has queued is put aside while Python
+runs, and put back.
 
 The bodies speak cdata, bytes and ints.  A face registers functions that take those and pass on what its users expect.
 """

@@ -2,8 +2,8 @@
 
 Theory of operation.  A connection owns its ``SSL *`` and keeps the generation of the context it was made from, so that
 a context may change meanwhile.  The SSL carries a handle to a weak reference to the connection: a connection that is
-dropped is freed at once, and callbacks find it as long as it lives.  What must outlive the SSL (the handle, bytes that C
-points at) is kept by the SSL's own destructor, since cffi frees in any order.
+dropped is freed at once, and callbacks find it as long as it lives.  What must outlive the SSL (the handle, bytes that
+C points at) is kept by the SSL's own destructor, since cffi frees in any order.
 """
 
 from __future__ import annotations

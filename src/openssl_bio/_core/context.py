@@ -1,12 +1,12 @@
 """Contexts: a list of settings, and the SSL_CTX compiled from them.
 
-Theory of operation.  A setter applies its setting to the current SSL_CTX at once, so that a bad value fails where it was
-given, and records it.  A failed setter may have left the SSL_CTX half changed; it is thrown away and compiled again from
-what is recorded.  The first connection freezes the SSL_CTX; a setter that comes later compiles a new *generation* for
-later connections, and those that exist keep theirs.  Setting an equal value does nothing.
+Theory of operation.  A setter applies its setting to the current SSL_CTX at once, so that a bad value fails where it
+was given, and records it.  A failed setter may have left the SSL_CTX half changed; it is thrown away and compiled
+again from what is recorded.  The first connection freezes the SSL_CTX; a setter that comes later compiles a new
+*generation* for later connections, and those that exist keep theirs.  Setting an equal value does nothing.
 
-What is recorded is values: parsed certificates and keys, the trust store, callbacks; never paths or passphrases.  A new
-generation takes over the ticket keys and the cached sessions of the one before, so that a change does not end
+What is recorded is values: parsed certificates and keys, the trust store, callbacks; never paths or passphrases.  A
+new generation takes over the ticket keys and the cached sessions of the one before, so that a change does not end
 resumption, unless the settings of trust or verification changed: what was verified then is not verified now.
 
 Invariants: ``_generation`` is None or agrees with ``_settings``; no user code runs while the guard is held.

@@ -24,8 +24,8 @@ On datagrams (DTLS) ``_read`` never joins two and ``_write`` never splits one.
 What every operation promises.  It runs under the connection's guard; called from one of the connection's own callbacks
 it raises RuntimeError and does nothing.  An exception that a callback raised comes first, also where libssl reported
 success; plaintext that came with it is kept for the next read.  If that was before the end of the handshake, the
-connection is ended with an alert to the peer.  An error that follows delivered bytes is kept for the next call.  After a
-fatal error every operation raises that error again, without entering libssl.
+connection is ended with an alert to the peer.  An error that follows delivered bytes is kept for the next call.  After
+a fatal error every operation raises that error again, without entering libssl.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Certificates and keys, from bytes and to bytes, by way of memory BIOs."""
+"""Certificates and keys, from bytes and to bytes, by way of memory BIOs.
+
+Theory of operation.  Files are read by Python and parsed from memory, so that a path, a bytes object and whatever comes
+later take one way, and an error can name the path.  libcrypto's PEM readers ask for passphrases on the terminal unless
+they are given a callback, so they always are.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +58,7 @@ def read_file(path: Path, errors: ErrorTable) -> bytes:
     """
     name = os.fspath(path)
     try:
-        with open(name, "rb") as file:
+        with clean_queue, open(name, "rb") as file:
             return file.read()
     except OSError as error:
         record = ErrorRecord(0, "system library", os.strerror(error.errno or 0))

@@ -212,7 +212,7 @@ class Connection(ConnectionCore):
         self._set_verify_host(host)
 
     def get_verify_result(self) -> int:
-        """How verification ended (``X509VerificationCodes``; ``OK`` also if there was none). ``SSL_get_verify_result``."""
+        """How verification ended (``X509VerificationCodes``); ``OK`` also if there was none."""
         return int(self._get(lib.SSL_get_verify_result))
 
     def set_alpn_protos(self, protos: list[bytes]) -> None:

@@ -26,27 +26,29 @@ if TYPE_CHECKING:
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 VerifyCallback = Callable[["Connection", X509, int, int, int], bool]
 
-# Method, its function in libssl, the one protocol version that it allows. SSLv2 and SSLv3 are not in libssl any more.
-_METHODS = {
-    c.SSLv23_METHOD: ("TLS_method", 0),
-    c.TLSv1_METHOD: ("TLS_method", c.TLS1_VERSION),
-    c.TLSv1_1_METHOD: ("TLS_method", c.TLS1_1_VERSION),
-    c.TLSv1_2_METHOD: ("TLS_method", c.TLS1_2_VERSION),
-    c.TLS_METHOD: ("TLS_method", 0),
-    c.TLS_SERVER_METHOD: ("TLS_server_method", 0),
-    c.TLS_CLIENT_METHOD: ("TLS_client_method", 0),
-    c.DTLS_METHOD: ("DTLS_method", 0),
-    c.DTLS_SERVER_METHOD: ("DTLS_server_method", 0),
-    c.DTLS_CLIENT_METHOD: ("DTLS_client_method", 0),
+# Method: its function in libssl, and the one protocol version that it allows. libssl has no SSLv2 and SSLv3 any more.
+_METHODS: dict[int, tuple[CData, int]] = {
+    c.SSLv23_METHOD: (lib.TLS_method, 0),
+    c.TLSv1_METHOD: (lib.TLS_method, c.TLS1_VERSION),
+    c.TLSv1_1_METHOD: (lib.TLS_method, c.TLS1_1_VERSION),
+    c.TLSv1_2_METHOD: (lib.TLS_method, c.TLS1_2_VERSION),
+    c.TLS_METHOD: (lib.TLS_method, 0),
+    c.TLS_SERVER_METHOD: (lib.TLS_server_method, 0),
+    c.TLS_CLIENT_METHOD: (lib.TLS_client_method, 0),
 }
+if hasattr(lib, "DTLS_method"):
+    _METHODS |= {
+        c.DTLS_METHOD: (lib.DTLS_method, 0),
+        c.DTLS_SERVER_METHOD: (lib.DTLS_server_method, 0),
+        c.DTLS_CLIENT_METHOD: (lib.DTLS_client_method, 0),
+    }
 
 
 def _method(method: int) -> tuple[CData, int]:
-    try:
-        name, version = _METHODS[integer(method, "method")]
-        return getattr(lib, name)(), version
-    except (KeyError, AttributeError):
-        raise ValueError("No such protocol") from None
+    if integer(method, "method") not in _METHODS:
+        raise ValueError("No such protocol")
+    make, version = _METHODS[method]
+    return make(), version
 
 
 def _file_type(filetype: int) -> bool:

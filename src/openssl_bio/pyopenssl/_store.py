@@ -26,6 +26,8 @@ class X509StoreFlags:
 
     __module__ = "openssl_bio.crypto"
 
+    CB_ISSUER_CHECK: int = lib.X509_V_FLAG_CB_ISSUER_CHECK
+    NOTIFY_POLICY: int = lib.X509_V_FLAG_NOTIFY_POLICY
     CRL_CHECK: int = lib.X509_V_FLAG_CRL_CHECK
     CRL_CHECK_ALL: int = lib.X509_V_FLAG_CRL_CHECK_ALL
     IGNORE_CRITICAL: int = lib.X509_V_FLAG_IGNORE_CRITICAL
