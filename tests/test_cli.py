@@ -1,0 +1,275 @@
+"""The command line, run as a user runs it, against the openssl command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from openssl_bio import _connect
+from openssl_bio._throwaway import issue, make_authority
+from openssl_bio.demo import records
+
+OPENSSL = shutil.which("openssl")
+needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="there is no openssl command")
+SOURCE = str(Path(__file__).resolve().parents[1] / "src")
+COMMAND = [sys.executable, "-m", "openssl_bio"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    paths = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **more}
+
+
+def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, env=environment(**more), check=False
+    )
+
+
+def lines(output: str) -> list[str]:
+    """The output with each run of spaces as one."""
+    return [" ".join(line.split()) for line in output.splitlines()]
+
+
+@contextmanager
+def process(command: list[str], marker: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server, and the port at the end of its line with ``marker``. Killed at the end, and after a minute."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+    ) as server:
+        watchdog = threading.Timer(60, server.kill)
+        watchdog.start()
+        try:
+            assert server.stdout is not None
+            line = next(line for line in server.stdout if marker in line)
+            yield server, int(line.rpartition(":")[2])
+        finally:
+            watchdog.cancel()
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = make_authority()
+    leaf = issue(authority, ["localhost", "127.0.0.1"])
+    (folder / "ca.pem").write_bytes(authority.certificate_pem())
+    (folder / "cert.pem").write_bytes(leaf.certificate_pem())
+    (folder / "key.pem").write_bytes(leaf.key_pem())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def s_server(files: Path) -> Iterator[str]:
+    """``HOST:PORT`` of a real s_server."""
+    assert OPENSSL is not None
+    command = [OPENSSL, "s_server", "-accept", "127.0.0.1:0", "-rev", "-alpn", "h2"]
+    command += ["-cert", str(files / "cert.pem"), "-key", str(files / "key.pem")]
+    with process(command, "ACCEPT") as (_, port):
+        yield f"127.0.0.1:{port}"
+
+
+@needs_openssl
+def test_demo() -> None:
+    done = run("demo")
+    assert done.returncode == 0, done.stderr
+    output = lines(done.stdout)
+    assert output.count("version TLSv1.3") == 3
+    assert "resumed yes" in output
+    assert "OCSP staple a stapled response" in output
+    assert "client ZeroReturnError: the peer closed" in output
+    assert "s_client heard hello, openssl s_client" in output
+    assert "\x1b" not in done.stdout
+
+
+def test_demo_without_openssl(tmp_path: Path) -> None:
+    done = run("demo", PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "needs the openssl command" in done.stderr
+
+
+def test_version() -> None:
+    done = run("version")
+    assert done.returncode == 0
+    assert "TLS 1.3 yes" in lines(done.stdout)
+
+
+@needs_openssl
+def test_connect_verified(s_server: str, files: Path) -> None:
+    ca = str(files / "ca.pem")
+    done = run("connect", s_server, "--cafile", ca, "--servername", "localhost", "--alpn", "h2,x", "--ocsp")
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "version TLSv1.3",
+        "ALPN h2",
+        "server name localhost",
+        "OCSP staple none",
+        "verified yes, for localhost",
+    ):
+        assert line in lines(done.stdout)
+
+
+@needs_openssl
+def test_connect_to_an_address_by_an_old_version(s_server: str, files: Path) -> None:
+    done = run("connect", s_server, "--cafile", str(files / "ca.pem"), "--max-version", "1.2", "--show-certs")
+    assert done.returncode == 0, done.stderr
+    assert {"version TLSv1.2", "server name none"} <= set(lines(done.stdout))
+    assert (files / "cert.pem").read_text() in done.stdout
+
+
+@needs_openssl
+def test_connect_unknown_authority(s_server: str) -> None:
+    done = run("connect", s_server)
+    assert done.returncode == 1
+    assert "unable to get issuer cert locally (20), at depth 0: CN=localhost" in done.stdout
+    assert "version TLSv1.3" in lines(done.stdout)
+
+
+@needs_openssl
+def test_connect_wrong_name(s_server: str, files: Path) -> None:
+    done = run("connect", s_server, "--cafile", str(files / "ca.pem"), "--servername", "other.example")
+    assert done.returncode == 1
+    assert "because hostname mismatch (62), at depth 0: CN=localhost" in lines(done.stdout)
+
+
+def test_connect_silent_and_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+        silent = run("connect", target, "--timeout", "0.3")
+    assert (silent.returncode, silent.stderr) == (1, "openssl-bio: timed out\n")
+    refused = run("connect", target)
+    assert refused.returncode == 1
+    assert "refused" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("connect",),
+        ("connect", "::1"),
+        ("connect", "[::1"),
+        ("connect", "localhost:0"),
+        ("connect", "a..b"),
+        ("connect", "localhost", "--key", "k.pem"),
+        ("connect", "localhost", "--cafile", "/nonexistent/ca.pem"),
+        ("connect", "localhost", "--alpn", "a,,b"),
+        ("connect", "localhost", "--min-version", "1.3", "--max-version", "1.2"),
+        ("connect", "localhost", "--starttls", "gopher"),
+        ("serve", "--port", "65536"),
+        ("serve", "--cert", "c.pem", "--write-ca", "ca.pem"),
+    ],
+)
+def test_usage(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage:")
+
+
+def test_targets() -> None:
+    assert _connect.parse_target("[::1]:8443") == _connect.Target("::1", 8443)
+    assert _connect.parse_target("[::1]") == _connect.Target("::1", None)
+    assert _connect.parse_target("example.test:25") == _connect.Target("example.test", 25)
+
+
+def test_records() -> None:
+    assert list(records(b"\x16\x03\x03\x00\x02ab\x17\x03\x03\x00\x00")) == ["handshake 2", "application_data 0"]
+
+
+def smtp(stream: socket.socket) -> None:
+    stream.sendall(b"220-hello\r\n220 test\r\n")
+    assert stream.recv(100).startswith(b"EHLO")
+    stream.sendall(b"250-test\r\n250 STARTTLS\r\n")
+    assert stream.recv(100) == b"STARTTLS\r\n"
+    stream.sendall(b"220 go\r\n")
+
+
+def imap(stream: socket.socket) -> None:
+    stream.sendall(b"* OK test\r\n")
+    assert stream.recv(100) == b"a STARTTLS\r\n"
+    stream.sendall(b"a OK go\r\n")
+
+
+def postgres(stream: socket.socket) -> None:
+    assert stream.recv(100) == bytes.fromhex("0000000804d2162f")
+    stream.sendall(b"S")
+
+
+@pytest.mark.parametrize("prelude", [smtp, imap, postgres])
+def test_starttls(prelude: Callable[[socket.socket], None], files: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files / "cert.pem", files / "key.pem")
+
+    def serve(listener: socket.socket) -> None:
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.settimeout(20)
+            prelude(accepted)
+            with context.wrap_socket(accepted, server_side=True) as tls:
+                assert tls.recv(1) == b""
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+        done = run("connect", target, "--cafile", str(files / "ca.pem"), "--starttls", prelude.__name__)
+        thread.join(20)
+    assert done.returncode == 0, done.stderr
+    assert "verified yes, for 127.0.0.1" in lines(done.stdout)
+
+
+def test_serve_echoes_and_stops(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    with process([*COMMAND, "serve", "--write-ca", str(ca)], "listening") as (server, port):
+        context = ssl.create_default_context(cafile=ca)
+        with (
+            socket.create_connection(("127.0.0.1", port), 20) as sock,
+            context.wrap_socket(sock, server_hostname="localhost") as tls,
+        ):
+            tls.sendall(b"x" * 100_000)
+            received = 0
+            while received < 100_000:
+                received += len(tls.recv(1 << 16))
+            tls.unwrap()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
+
+
+@needs_openssl
+def test_serve_to_s_client(files: Path) -> None:
+    assert OPENSSL is not None
+    arguments = ["serve", "--cert", str(files / "cert.pem"), "--key", str(files / "key.pem")]
+    with process([*COMMAND, *arguments], "listening") as (_, port):
+        command = [OPENSSL, "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", str(files / "ca.pem")]
+        command += ["-verify_return_error", "-verify_ip", "127.0.0.1", "-quiet", "-ign_eof"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as client:
+            watchdog = threading.Timer(20, client.kill)
+            watchdog.start()
+            try:
+                assert client.stdin is not None
+                assert client.stdout is not None
+                client.stdin.write("an echo\n")
+                client.stdin.flush()
+                assert client.stdout.readline() == "an echo\n"
+            finally:
+                watchdog.cancel()
+                client.kill()
