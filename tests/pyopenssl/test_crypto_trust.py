@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from tests.pyopenssl.test_crypto_certificates import LEAF, ROOT, converted, issue
 
 from openssl_bio import crypto
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificates, load_private_key, read_file
 from openssl_bio._core.trust import TrustStore
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
+from tests.pyopenssl.test_crypto_certificates import LEAF, ROOT, converted, issue
 
 LEAF_PEM, ROOT_PEM = (pair[0].public_bytes(serialization.Encoding.PEM) for pair in (LEAF, ROOT))
 

@@ -26,8 +26,10 @@ def _buffer(data: BytesLike | str) -> BytesLike:
     if isinstance(data, str):
         warnings.warn("str for buf is no longer accepted, use bytes", DeprecationWarning, stacklevel=3)
         return data.encode()
-    if not isinstance(data, bytes):
-        memoryview(data).release()  # a TypeError of Python's own for what is no buffer
+    try:
+        memoryview(data).release()
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}") from None
     return data
 
 
@@ -204,11 +206,15 @@ class Connection(ConnectionCore):
         """Verify also that the peer's certificate is for this DNS name or IP address.
 
         pyOpenSSL has no such method. A name outside ASCII must be given as A-labels; UnicodeEncodeError otherwise.
+        ValueError for an empty name or one that begins with a dot.
         Source: ``X509_VERIFY_PARAM_set1_host``, ``X509_VERIFY_PARAM_set1_ip_asc``; partial wildcards do not match.
         """
         if not isinstance(host, str):
             raise TypeError("host must be a str")
         c_string(host.encode("ascii"), "host")
+        if not host or host.startswith("."):
+            # To libssl an empty name means any, and one with a leading dot all below it.
+            raise ValueError(f"host must be a DNS name or an IP address, not {host!r}")
         self._set_verify_host(host)
 
     def get_verify_result(self) -> int:
