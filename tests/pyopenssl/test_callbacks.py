@@ -168,7 +168,7 @@ def test_alpn_choice_that_was_not_offered_is_a_value_error(version: int, choice:
 
 
 def npn_contexts() -> tuple[SSL.Context, SSL.Context]:
-    client, server = contexts(0x303)
+    _, server = contexts(0x303)
     plain = SSL.Context(SSL.TLSv1_2_METHOD)  # a client that offers ALPN does not do NPN
     plain.set_npn_select_callback(lambda _connection, advertised: advertised[0])
     server.set_npn_advertise_callback(lambda _connection: [b"h2", b"spdy/3"])

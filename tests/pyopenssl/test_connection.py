@@ -9,9 +9,9 @@ from socket import MSG_PEEK
 from typing import Any
 
 import pytest
-from helpers import Identity, Pair, carry, client_context, context_of, received, server_context
 
 from openssl_bio import SSL, crypto
+from tests.helpers import Identity, Pair, carry, client_context, context_of, received, server_context
 
 MEGABYTE = bytes(range(256)) * 4096
 
@@ -27,7 +27,7 @@ def digest(certificate: crypto.X509 | None) -> bytes:
     return certificate.digest("sha256")
 
 
-# -- the handshake and the getters --------------------------------------------------------------------------------------
+# -- the handshake and the getters -------------------------------------------------------------------------------------
 
 
 def test_getters_before_the_handshake(client: SSL.Context, server: SSL.Context) -> None:
@@ -140,7 +140,7 @@ def test_sending_starts_the_handshake(client: SSL.Context, server: SSL.Context) 
     assert carry(pair.client, pair.server) > 0
 
 
-# -- data ---------------------------------------------------------------------------------------------------------------
+# -- data --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("data", [b"x", b"\0" * 16384, b"y" * 16385, MEGABYTE], ids=len)
@@ -257,7 +257,7 @@ def test_bio_read_gives_at_most_what_was_asked(pair: Pair) -> None:
     assert len(pair.client.bio_read(1 << 20)) > 100
 
 
-# -- the end ------------------------------------------------------------------------------------------------------------
+# -- the end -----------------------------------------------------------------------------------------------------------
 
 
 def test_half_close_and_close(pair: Pair) -> None:
@@ -347,7 +347,7 @@ def test_garbage_for_a_handshake(client: SSL.Context, server: SSL.Context) -> No
     assert errors_of(pair.server.do_handshake)[-1][-1] == "http request"
 
 
-# -- sessions -----------------------------------------------------------------------------------------------------------
+# -- sessions ----------------------------------------------------------------------------------------------------------
 
 
 def test_resumption(client: SSL.Context, server: SSL.Context) -> None:
@@ -375,12 +375,10 @@ def test_session_of_another_context(version: int, pair: Pair, ca: Identity) -> N
         other.set_session(SSL.Session())
 
 
-# -- verification -------------------------------------------------------------------------------------------------------
+# -- verification ------------------------------------------------------------------------------------------------------
 
 
-def test_mutual_tls(
-    version: int, ca: Identity, client_identity: Identity, server_identity: Identity
-) -> None:
+def test_mutual_tls(version: int, ca: Identity, client_identity: Identity, server_identity: Identity) -> None:
     server = server_context(version, server_identity, ca)
     pair = Pair(client_context(version, ca, client_identity), server).handshake()
     assert digest(pair.server.get_peer_certificate()) == digest(client_identity.certificate)
@@ -442,7 +440,7 @@ def test_verify_host_mismatch(client: SSL.Context, server: SSL.Context, host: st
     assert pair.client.get_verify_result() == {"ERR_HOSTNAME_MISMATCH": 62, "ERR_IP_ADDRESS_MISMATCH": 64}[code]
 
 
-# -- extensions ---------------------------------------------------------------------------------------------------------
+# -- extensions --------------------------------------------------------------------------------------------------------
 
 
 def test_alpn(client: SSL.Context, server: SSL.Context) -> None:
@@ -528,7 +526,7 @@ def test_long_server_name(client: SSL.Context) -> None:
         SSL.Connection(client).set_tlsext_host_name(b"x" * 256)
 
 
-# -- arguments ----------------------------------------------------------------------------------------------------------
+# -- arguments ---------------------------------------------------------------------------------------------------------
 
 WRONG: list[tuple[str, Callable[[SSL.Context, SSL.Connection], object]]] = [
     ("options must be an integer", lambda x, _: x.set_options("1")),
