@@ -338,13 +338,13 @@ def test_tampered_record(pair: Pair) -> None:
     record = bytearray(pair.client.bio_read(1 << 20))
     record[-1] ^= 1
     pair.server.bio_write(record)
-    assert "bad record mac" in errors_of(lambda: pair.server.recv(1))[-1][-1]
+    assert "bad record mac" in str(errors_of(lambda: pair.server.recv(1)))
 
 
 def test_garbage_for_a_handshake(client: SSL.Context, server: SSL.Context) -> None:
     pair = Pair(client, server)
     pair.server.bio_write(b"GET / HTTP/1.0\r\n\r\n")
-    assert errors_of(pair.server.do_handshake)[-1][-1] == "http request"
+    assert "http request" in str(errors_of(pair.server.do_handshake))
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
@@ -475,7 +475,8 @@ def test_npn(ca: Identity, server_identity: Identity) -> None:
     assert pair.client.get_next_proto_negotiated() == pair.server.get_next_proto_negotiated() == b"spdy/2"
 
 
-@pytest.mark.parametrize("response", [b"a response", b""])
+# A whole OCSPResponse (tryLater): OpenSSL 3.6 and newer drop what they cannot parse.
+@pytest.mark.parametrize("response", [b"\x30\x03\x0a\x01\x03", b""])
 def test_ocsp_staple(client: SSL.Context, server: SSL.Context, response: bytes) -> None:
     seen = []
     server.set_ocsp_server_callback(lambda connection, data: data, response)

@@ -46,6 +46,7 @@ class Generation:
     store: CData
     callbacks: dict[str, Callable[..., Any]] = field(default_factory=dict)
     used: bool = False
+    trust_epoch: int = 0  # higher than the last generation's if trust or verification changed between them
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -127,7 +128,10 @@ class ContextCore:
         if not generation.used and self._last_used is not None and not self._trust_changed:
             done = lib.obio_inherit_sessions(generation.ctx, self._last_used.ctx)
             self._errors.check(done, "the sessions cannot be taken over")
-        generation.used = True
+        if not generation.used:
+            before = self._last_used
+            generation.trust_epoch = 0 if before is None else before.trust_epoch + self._trust_changed
+            generation.used = True
         self._last_used, self._trust_changed = generation, False
 
     @property

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class SessionCore:
-    """An owned ``SSL_SESSION`` and the context it belongs to."""
+    """An owned ``SSL_SESSION``, the context it belongs to, and that context's trust epoch."""
 
-    def __init__(self, session: CData, context: ContextCore) -> None:
+    def __init__(self, session: CData, context: ContextCore, trust_epoch: int) -> None:
         self.session = session
         self.context = context
+        self.trust_epoch = trust_epoch

@@ -98,6 +98,11 @@ void obio_restore_errors(const obio_outcome *outcome)
     }
 }
 
+static int in_error_state(const SSL *ssl)
+{
+    return strcmp(SSL_state_string(ssl), "SSLERR") == 0;
+}
+
 static int conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome)
 {
     int sys_errno = errno;
@@ -108,7 +113,9 @@ static int conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome)
     outcome->count = count;
     outcome->ssl_error = ssl_error;
     outcome->sys_errno = sys_errno;
-    outcome->broken = strcmp(SSL_state_string(ssl), "SSLERR") == 0;
+    /* Since 3.2 a handshake that the record layer gave up is not in the error state, and yet cannot go on. */
+    outcome->broken = in_error_state(ssl)
+        || (ssl_error == SSL_ERROR_SSL && SSL_in_init(ssl) && !SSL_in_before(ssl));
     return ssl_error;
 }
 
@@ -165,8 +172,12 @@ int obio_shutdown(SSL *ssl, obio_outcome *outcome)
 
     begin(outcome);
     result = SSL_shutdown(ssl);
-    if (result < 0)
-        return conclude(ssl, result, 0, outcome);
+    if (result < 0) {
+        int ssl_error = conclude(ssl, result, 0, outcome);
+
+        outcome->broken = in_error_state(ssl); /* a shutdown that comes too early ends nothing */
+        return ssl_error;
+    }
     ERR_clear_error();
     outcome->count = (size_t)result;
     return SSL_ERROR_NONE;

@@ -245,17 +245,22 @@ class Connection(ConnectionCore):
         if pointer is None:
             return None
         session = Session()
-        session._core = SessionCore(pointer, self._context)
+        session._core = SessionCore(pointer, self._context, self._generation.trust_epoch)
         return session
 
     def set_session(self, session: Session) -> None:
-        """Offer to resume a session, which a connection of the same context made. ValueError for another's."""
+        """Offer to resume a session, which a connection of the same context made.
+
+        ValueError for another context's, and if the trust or verification settings changed since.
+        """
         if not isinstance(session, Session):
             raise TypeError("session must be a Session instance")
         if session._core is None:
             raise ValueError("the session is empty: it was not returned by get_session()")
         if session._core.context is not self._context:
             raise ValueError("session must have been created by a Connection using the same Context as this one")
+        if session._core.trust_epoch != self._generation.trust_epoch:
+            raise ValueError("the context's trust or verification settings have changed since the session was made")
         self._set_session(session._core)
 
     def session_reused(self) -> bool:
