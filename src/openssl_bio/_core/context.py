@@ -125,13 +125,15 @@ class ContextCore:
             return generation
 
     def _take_into_use(self, generation: Generation) -> None:
-        if not generation.used and self._last_used is not None and not self._trust_changed:
-            done = lib.obio_inherit_sessions(generation.ctx, self._last_used.ctx)
-            self._errors.check(done, "the sessions cannot be taken over")
-        if not generation.used:
-            before = self._last_used
-            generation.trust_epoch = 0 if before is None else before.trust_epoch + self._trust_changed
-            generation.used = True
+        if generation.used:
+            return
+        before = self._last_used
+        if before is not None:
+            generation.trust_epoch = before.trust_epoch + self._trust_changed
+            if not self._trust_changed:
+                done = lib.obio_inherit_sessions(generation.ctx, before.ctx)
+                self._errors.check(done, "the sessions cannot be taken over")
+        generation.used = True
         self._last_used, self._trust_changed = generation, False
 
     @property

@@ -8,7 +8,7 @@ and its key.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from openssl_bio._core._lib import CData, ffi, lib
@@ -83,17 +83,22 @@ class Identity:
             if slot.certificate is not None:
                 errors.check(lib.SSL_CTX_use_certificate(ctx, slot.certificate), "the certificate cannot be used")
             for certificate in slot.chain:
-                lib.X509_up_ref(certificate)
-                if not lib.SSL_CTX_add0_chain_cert(ctx, certificate):
-                    lib.X509_free(certificate)
-                    raise errors.failure("a certificate of the chain cannot be used")
+                done = _give(lib.SSL_CTX_add0_chain_cert, ctx, certificate)
+                errors.check(done, "a certificate of the chain cannot be used")
             if slot.key is not None:
                 errors.check(lib.SSL_CTX_use_PrivateKey(ctx, slot.key), "the private key cannot be used")
         for certificate in self.extra:
-            lib.X509_up_ref(certificate)
-            if not lib.SSL_CTX_add_extra_chain_cert(ctx, certificate):
-                lib.X509_free(certificate)
-                raise errors.failure("the extra chain certificate cannot be used")
+            done = _give(lib.SSL_CTX_add_extra_chain_cert, ctx, certificate)
+            errors.check(done, "the extra chain certificate cannot be used")
+
+
+def _give(add: Callable[[CData, CData], int], ctx: CData, certificate: CData) -> bool:
+    """Call a function that takes over a reference to a certificate when it succeeds."""
+    lib.X509_up_ref(certificate)
+    done = bool(add(ctx, certificate))
+    if not done:
+        lib.X509_free(certificate)
+    return done
 
 
 def copied_certificate(certificate: CData, errors: ErrorTable) -> CData:
