@@ -1,5 +1,6 @@
 void EVP_PKEY_free(EVP_PKEY *key);
 int EVP_PKEY_up_ref(EVP_PKEY *key);
+int EVP_PKEY_eq(const EVP_PKEY *left, const EVP_PKEY *right);
 int EVP_PKEY_get_base_id(const EVP_PKEY *key);
 int EVP_PKEY_get_bits(const EVP_PKEY *key);
 EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_name(OSSL_LIB_CTX *library, const char *name, const char *properties);

@@ -11,6 +11,7 @@ void SSL_set_accept_state(SSL *ssl);
 long SSL_set_mode(SSL *ssl, long mode);
 int SSL_is_server(const SSL *ssl);
 int SSL_is_init_finished(const SSL *ssl);
+int SSL_in_before(const SSL *ssl);
 int SSL_pending(const SSL *ssl);
 int SSL_want_read(const SSL *ssl);
 int SSL_want_write(const SSL *ssl);

@@ -1,6 +1,7 @@
 X509 *X509_new(void);
 X509 *X509_dup(X509 *certificate);
 int X509_up_ref(X509 *certificate);
+int X509_cmp(const X509 *left, const X509 *right);
 void X509_free(X509 *certificate);
 int i2d_X509_bio(BIO *bio, X509 *certificate);
 X509 *d2i_X509_bio(BIO *bio, X509 **reuse);

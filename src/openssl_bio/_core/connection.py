@@ -4,22 +4,28 @@ Theory of operation.  A connection owns its ``SSL *`` and keeps the generation o
 a context may change meanwhile.  The SSL carries a handle to a weak reference to the connection: a connection that is
 dropped is freed at once, and callbacks find it as long as it lives.  What must outlive the SSL (the handle, bytes that
 C points at) is kept by the SSL's own destructor, since cffi frees in any order.
+
+What the connection demands of its peer's certificate is its context's demand until it is given one of its own.  Every
+change of it, of the context and of the session to resume passes `_refuse_session`; see the module ``verification``.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.callbacks import HANDLE_INDEX
-from openssl_bio._core.context import ContextCore
+from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.engine import Engine
 from openssl_bio._core.identity import copied_certificate
 from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
 from openssl_bio._core.session import SessionCore
+from openssl_bio._core.verification import Demand, session_id_context
 
 
 class ConnectionCore(Engine):
@@ -39,6 +45,11 @@ class ConnectionCore(Engine):
         self._pins = pins
         self._context = context
         self._generation = generation
+        self._demand = generation.demand
+        self._demand_is_mixed = False  # it changed after the handshake had begun
+        self._trusts_otherwise = False  # than the context that seals and opens its tickets
+        self._is_separate = False  # it has a session id context of its own
+        self._resumes: SessionCore | None = None
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
         super().__init__(ssl)
         self._errors.check(lib.SSL_set_ex_data(ssl, HANDLE_INDEX, handle), "SSL_set_ex_data")
@@ -62,12 +73,16 @@ class ConnectionCore(Engine):
     def _set_context(self, context: ContextCore) -> None:
         generation = context._use()
         with self._guard:
+            self._refuse_session(self._demand, context, generation)
             self._errors.check(lib.SSL_set_SSL_CTX(self.ssl, generation.ctx) != ffi.NULL, "SSL_set_SSL_CTX")
+            self._trusts_otherwise |= generation.store != self._generation.store
             self._context, self._generation = context, generation
+            self._separate_sessions()
 
     def _set_role(self, *, server: bool) -> None:
         with self._guard:
             (lib.SSL_set_accept_state if server else lib.SSL_set_connect_state)(self.ssl)
+            self._separate_sessions()
 
     def _set_server_name(self, name: bytes) -> None:
         with self._guard:
@@ -75,18 +90,66 @@ class ConnectionCore(Engine):
             self._errors.check(done, f"the server name has {len(name)} bytes, and may have 1 to 255")
 
     def _set_verify_host(self, host: str) -> None:
-        """Let verification compare the certificate with a DNS name (A-labels) or an IP address."""
+        """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
         with self._guard:
             param = lib.SSL_get0_param(self.ssl)
             try:
-                address = str(ipaddress.ip_address(host))
+                name = str(ipaddress.ip_address(host))
+                is_address = True
             except ValueError:
-                lib.X509_VERIFY_PARAM_set_hostflags(param, lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
-                name = host.encode("ascii")
-                done = lib.X509_VERIFY_PARAM_set1_host(param, name, len(name))
+                name, is_address = host.lower(), False
+            demand = replace(self._demand, host=name)
+            self._refuse_session(demand, self._context, self._generation)
+            if is_address:
+                done = lib.X509_VERIFY_PARAM_set1_ip_asc(param, name.encode())
+                lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0)
             else:
-                done = lib.X509_VERIFY_PARAM_set1_ip_asc(param, address.encode())
+                lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0)
+                lib.X509_VERIFY_PARAM_set_hostflags(param, lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+                done = lib.X509_VERIFY_PARAM_set1_host(param, name.encode("ascii"), len(name))
             self._errors.check(done, f"{host!r} cannot be verified")
+            self._record_demand(demand)
+
+    # -- what is demanded of the peer, and which sessions meet it ---------------------------------------------------
+
+    def _record_demand(self, demand: Demand) -> None:
+        if not demand.equals(self._demand):
+            self._demand_is_mixed |= not lib.SSL_in_before(self.ssl)
+            self._demand = demand
+            self._separate_sessions()
+
+    def _refuse_session(self, demand: Demand, context: ContextCore, generation: Generation) -> None:
+        """ValueError if the session that is to be resumed, or is being resumed, was verified with less."""
+        if lib.SSL_is_init_finished(self.ssl):
+            return
+        if self._resumes is not None:
+            _refuse(self._resumes, demand, context, generation)
+        elif lib.SSL_session_reused(self.ssl):
+            missing = demand.missing(self._demand)
+            if not missing and demand.verifies and generation.store != self._generation.store:
+                missing = "the session was verified with another context's trust"
+            if missing:
+                raise ValueError(f"the client resumes a session: {missing}")
+
+    def _separate_sessions(self) -> None:
+        """Let this server connection's sessions be resumed only where at least the same is verified."""
+        usual = self._generation
+        name = usual.session_id_context
+        is_server = bool(lib.SSL_is_server(self.ssl))
+        if is_server and self._trusts_otherwise and self._demand.verifies:
+            name = os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
+        elif is_server:
+            name = session_id_context(name, usual.demand, self._demand)
+        separate = name != usual.session_id_context
+        if separate or self._is_separate:
+            self._errors.check(lib.SSL_set_session_id_context(self.ssl, name, len(name)), "SSL_set_session_id_context")
+        session = lib.SSL_get_session(self.ssl)
+        if separate and session != ffi.NULL:
+            done = lib.SSL_SESSION_set1_id_context(session, name, len(name))
+            self._errors.check(done, "SSL_SESSION_set1_id_context")
+        self._is_separate = separate
+
+    # -- settings of extensions -------------------------------------------------------------------------------------
 
     def _set_alpn(self, wire: bytes) -> None:
         with self._guard:
@@ -97,16 +160,22 @@ class ConnectionCore(Engine):
             done = lib.SSL_set_tlsext_status_type(self.ssl, lib.TLSEXT_STATUSTYPE_ocsp)
             self._errors.check(done, "SSL_set_tlsext_status_type")
 
-    def _set_verify(self, mode: int, callback: Callable[..., Any] | None) -> None:
+    def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
+        """``value`` tells the callback from another, as in `ContextCore._set_verify`."""
         with self._guard:
-            self._verify_callback = callback or _accept_as_is
+            demand = replace(self._demand, mode=mode, callback=value)
+            self._refuse_session(demand, self._context, self._generation)
             lib.SSL_set_verify(self.ssl, mode, ffi.NULL if callback is None else lib.py_verify)
+            self._verify_callback = callback or _accept_as_is
+            self._record_demand(demand)
 
     def _set_session(self, session: SessionCore) -> None:
-        """Resume a session of this connection's context object; the caller has compared the contexts."""
+        """Resume a session; ValueError if it is another context's, or was verified with less than is demanded."""
         with self._guard:
+            _refuse(session, self._demand, self._context, self._generation)
             copy = own(lib.SSL_SESSION_dup(session.session), lib.SSL_SESSION_free, self._errors, "SSL_SESSION_dup")
             self._errors.check(lib.SSL_set_session(self.ssl, copy), "the session cannot be resumed here")
+            self._resumes = session
 
     # -- what was negotiated ----------------------------------------------------------------------------------------
 
@@ -188,12 +257,14 @@ class ConnectionCore(Engine):
 
     # -- secrets ----------------------------------------------------------------------------------------------------
 
-    def _get_session(self) -> CData | None:
+    def _get_session(self) -> SessionCore | None:
         with self._guard:
             session = lib.SSL_get1_session(self.ssl)
             if session == ffi.NULL:
                 return None
-            return own(session, lib.SSL_SESSION_free, self._errors, "SSL_get1_session")
+            pointer = own(session, lib.SSL_SESSION_free, self._errors, "SSL_get1_session")
+            verified = None if self._demand_is_mixed else self._demand
+            return SessionCore(pointer, self._context, self._generation.trust_epoch, verified)
 
     def _get_bytes(self, function: Callable[[CData, CData, int], int]) -> bytes:
         """What ``size_t function(SSL *, buffer, size)`` gives; all of these fit a digest's size."""
@@ -220,6 +291,17 @@ class ConnectionCore(Engine):
             )
             self._errors.check(done == 1, "SSL_export_keying_material")
             return taken(buffer, size)
+
+
+def _refuse(session: SessionCore, demand: Demand, context: ContextCore, generation: Generation) -> None:
+    """ValueError if a client must not offer a session."""
+    if session.context is not context:
+        raise ValueError("session must have been created by a Connection using the same Context as this one")
+    if session.trust_epoch != generation.trust_epoch:
+        raise ValueError("the context's trust or verification settings have changed since the session was made")
+    missing = demand.missing(session.verified)
+    if missing:
+        raise ValueError(missing)
 
 
 def _accept_as_is(_connection: object, _certificate: CData, _error: int, _depth: int, ok: int) -> int:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import MethodType
 from typing import Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
@@ -25,6 +24,7 @@ from openssl_bio._core.guard import Guard
 from openssl_bio._core.identity import Identity, copied_certificate, shared_key
 from openssl_bio._core.pointers import own
 from openssl_bio._core.trust import TrustStore
+from openssl_bio._core.verification import Demand, same
 
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
 DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
@@ -47,15 +47,8 @@ class Generation:
     callbacks: dict[str, Callable[..., Any]] = field(default_factory=dict)
     used: bool = False
     trust_epoch: int = 0  # higher than the last generation's if trust or verification changed between them
-
-
-def _same(left: Any, right: Any) -> bool:
-    """Equality that never runs a user's code."""
-    if left is right:
-        return True
-    if type(left) is tuple and type(right) is tuple:
-        return len(left) == len(right) and all(map(_same, left, right))
-    return type(left) is type(right) and isinstance(left, int | bytes | str | MethodType) and left == right
+    demand: Demand = field(default_factory=Demand)
+    session_id_context: bytes = DEFAULT_SESSION_ID_CONTEXT
 
 
 class ContextCore:
@@ -72,6 +65,7 @@ class ContextCore:
         self._live_identity: Identity | None = None
         self._trust = TrustStore(self._errors)
         self._generation: Generation | None = None
+        self._stand_in: Generation | None = None
         self._last_used: Generation | None = None
         self._trust_changed = False
         if lowest:
@@ -98,6 +92,10 @@ class ContextCore:
             setting.apply(ctx)
         return Generation(ctx, store, dict(self._callbacks))
 
+    def _recorded(self, name: str, otherwise: Any) -> Any:
+        """The value of a setting."""
+        return self._settings[name].value if name in self._settings else otherwise
+
     def _current(self) -> Generation:
         """The generation that getters read, which may be in use."""
         if self._generation is None:
@@ -114,15 +112,22 @@ class ContextCore:
         with self._guard:
             store = self._trust.freeze()
             if self._generation is not None and self._generation.store != store:
-                self._generation, self._trust_changed = None, True
-            if not self._identity.complete and self._live_identity is not None:
-                generation = self._compile(self._live_identity)
                 self._generation = None
-            else:
-                generation = self._current()
-                self._live_identity = self._identity if self._identity.slots else None
+            if self._stand_in is not None and self._stand_in.store != store:
+                self._stand_in = None
+            self._trust_changed |= self._last_used is not None and self._last_used.store != store
+            generation = self._serving()
             self._take_into_use(generation)
             return generation
+
+    def _serving(self) -> Generation:
+        """The current generation, or between a new certificate and its key one with the last matching pair."""
+        if self._identity.complete or self._live_identity is None:
+            self._live_identity = self._identity if self._identity.slots else None
+            return self._current()
+        if self._stand_in is None:
+            self._stand_in = self._compile(self._live_identity)
+        return self._stand_in
 
     def _take_into_use(self, generation: Generation) -> None:
         if generation.used:
@@ -133,6 +138,8 @@ class ContextCore:
             if not self._trust_changed:
                 done = lib.obio_inherit_sessions(generation.ctx, before.ctx)
                 self._errors.check(done, "the sessions cannot be taken over")
+        generation.demand = Demand(*self._recorded("verify", ()))
+        generation.session_id_context = self._recorded("session_id_context", DEFAULT_SESSION_ID_CONTEXT)
         generation.used = True
         self._last_used, self._trust_changed = generation, False
 
@@ -154,7 +161,7 @@ class ContextCore:
         """Apply one setting and record it; nothing is changed if it fails."""
         with self._guard:
             old = self._settings.get(name)
-            if old is not None and _same(old.value, value):
+            if old is not None and same(old.value, value):
                 return
             previous = self._current()
             self._generation = self._writable()
@@ -163,6 +170,7 @@ class ContextCore:
             except BaseException:
                 self._generation = previous if previous.used else None
                 raise
+            self._stand_in = None
             self._settings[name] = Setting(value, apply)
             self._callbacks.update(callbacks or {})
             self._generation.callbacks.update(callbacks or {})
@@ -223,8 +231,9 @@ class ContextCore:
 
     def _set_identity(self, identity: Identity) -> None:
         """Compile a generation with another identity; the old one stays if that fails."""
-        self._generation = self._compile(identity)
-        self._identity = identity
+        if not identity.equals(self._identity):
+            self._generation = self._compile(identity)
+            self._identity = identity
 
     def _use_certificate(self, certificate: CData, chain: Sequence[CData] | None = None) -> None:
         """Use a copy of a certificate, and references to the certificates of its chain."""
@@ -261,8 +270,8 @@ class ContextCore:
     def _set_verify_depth(self, depth: int) -> None:
         self._set("verify_depth", depth, lambda ctx: lib.SSL_CTX_set_verify_depth(ctx, depth), trust=True)
 
-    def _set_client_cas(self, names: Sequence[CData]) -> None:
-        """Send these names (owned X509_NAMEs) with a request for a client's certificate."""
+    def _set_client_cas(self, names: Sequence[CData], value: tuple[bytes, ...]) -> None:
+        """Send these names (owned X509_NAMEs, in DER ``value``) with a request for a client's certificate."""
 
         def apply(ctx: CData) -> None:
             stack = lib.sk_X509_NAME_new_null()
@@ -270,7 +279,7 @@ class ContextCore:
                 lib.sk_X509_NAME_push(stack, lib.X509_NAME_dup(name))
             lib.SSL_CTX_set_client_CA_list(ctx, stack)  # takes the stack and the names
 
-        self._set("client_cas", tuple(names), apply)
+        self._set("client_cas", value, apply)
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 

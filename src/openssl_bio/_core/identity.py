@@ -33,6 +33,15 @@ class Slot:
             and lib.X509_check_private_key(self.certificate, self.key) == 1
         )
 
+    def equals(self, other: Slot) -> bool:
+        """Whether the other has the same certificate, key and chain."""
+        return (
+            len(self.chain) == len(other.chain)
+            and all(map(_same_certificate, self.chain, other.chain))
+            and _same_certificate(self.certificate, other.certificate)
+            and _same_key(self.key, other.key)
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity:
@@ -45,6 +54,17 @@ class Identity:
     def complete(self) -> bool:
         """Every certificate has its key and every key its certificate."""
         return all(slot.matches for _, slot in self.slots)
+
+    def equals(self, other: Identity) -> bool:
+        """Whether the other has the same certificates and keys in the same order."""
+        return (
+            len(self.slots) == len(other.slots)
+            and self.extra == other.extra
+            and all(
+                kind == other_kind and slot.equals(other_slot)
+                for (kind, slot), (other_kind, other_slot) in zip(self.slots, other.slots, strict=True)
+            )
+        )
 
     def _with(self, kind: int, slot: Slot) -> Identity:
         others = tuple((k, s) for k, s in self.slots if k != kind)
@@ -99,6 +119,14 @@ def _give(add: Callable[[CData, CData], int], ctx: CData, certificate: CData) ->
     if not done:
         lib.X509_free(certificate)
     return done
+
+
+def _same_certificate(left: CData | None, right: CData | None) -> bool:
+    return left is right or (left is not None and right is not None and lib.X509_cmp(left, right) == 0)
+
+
+def _same_key(left: CData | None, right: CData | None) -> bool:
+    return left is right or (left is not None and right is not None and lib.EVP_PKEY_eq(left, right) == 1)
 
 
 def copied_certificate(certificate: CData, errors: ErrorTable) -> CData:

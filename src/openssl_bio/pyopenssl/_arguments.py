@@ -10,12 +10,22 @@ from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.protocols import join_protocols
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
 
+INT_MAX = 2**31 - 1
+INT_MIN = -(2**31)
 
-def integer(value: object, what: str) -> int:
-    """``value`` if it is an int (a bool is one), or TypeError."""
+
+def integer(value: object, what: str, lowest: int = INT_MIN, highest: int = INT_MAX) -> int:
+    """``value`` if it is an int (a bool is one); TypeError if it is none, OverflowError if C has no room for it."""
     if not isinstance(value, int):
         raise TypeError(f"{what} must be an integer")
+    if not lowest <= value <= highest:
+        raise OverflowError(f"{what} must be from {lowest} to {highest}, not {value}")
     return value
+
+
+def bits(value: object, what: str, highest: int = INT_MAX) -> int:
+    """An `integer` that is a set of flags, and so not negative."""
+    return integer(value, what, 0, highest)
 
 
 def function(value: Any) -> Callable[..., Any]:

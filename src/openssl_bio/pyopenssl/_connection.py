@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from socket import MSG_PEEK
 from typing import Any, ClassVar, NoReturn
@@ -11,8 +12,7 @@ from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.pointers import BytesLike
-from openssl_bio._core.session import SessionCore
-from openssl_bio.pyopenssl._arguments import c_string, integer, protocols
+from openssl_bio.pyopenssl._arguments import bits, c_string, integer, protocols
 from openssl_bio.pyopenssl._context import Context, VerifyCallback, verifier
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
 from openssl_bio.pyopenssl._name import X509Name
@@ -33,8 +33,8 @@ def _buffer(data: BytesLike | str) -> BytesLike:
     return data
 
 
-def _size(value: object) -> int:
-    size = integer(value, "bufsiz")
+def _size(value: object, what: str = "bufsiz") -> int:
+    size = integer(value, what, -sys.maxsize, sys.maxsize)
     if size < 0:
         raise ValueError("negative array length")
     return size
@@ -132,7 +132,7 @@ class Connection(ConnectionCore):
             if view.readonly:
                 raise TypeError(f"{type(buffer).__name__!r} object does not support item assignment")
             with view.cast("B") as octets:
-                room = len(octets) if nbytes is None else min(_size(nbytes), len(octets))
+                room = len(octets) if nbytes is None else min(_size(nbytes, "nbytes"), len(octets))
                 if flags is None or not flags & MSG_PEEK:
                     return self._read_into(octets, room)
                 data = self._peek(room)
@@ -153,8 +153,8 @@ class Connection(ConnectionCore):
 
     def set_shutdown(self, state: int) -> None:
         """Set the bits SENT_SHUTDOWN and RECEIVED_SHUTDOWN."""
-        bits = integer(state, "state")
-        self._get(lambda ssl: lib.SSL_set_shutdown(ssl, bits))
+        flags = integer(state, "state")
+        self._get(lambda ssl: lib.SSL_set_shutdown(ssl, flags))
 
     def want_read(self) -> bool:
         """The last operation needs ciphertext from the peer."""
@@ -194,9 +194,8 @@ class Connection(ConnectionCore):
         return self._get_server_name()
 
     def set_verify(self, mode: int, callback: VerifyCallback | None = None) -> None:
-        """`Context.set_verify` for this connection alone."""
-        integer(mode, "mode")
-        self._set_verify(mode, verifier(callback))
+        """`Context.set_verify` for this connection alone. ValueError if a session that verified less is resumed."""
+        self._set_verify(bits(mode, "mode"), verifier(callback), callback)
 
     def get_verify_mode(self) -> int:
         """The ``VERIFY_*`` bits of this connection."""
@@ -241,26 +240,25 @@ class Connection(ConnectionCore):
 
     def get_session(self) -> Session | None:
         """The session to resume later, or None. On TLS 1.3 it can be resumed once data has been received."""
-        pointer = self._get_session()
-        if pointer is None:
+        core = self._get_session()
+        if core is None:
             return None
         session = Session()
-        session._core = SessionCore(pointer, self._context, self._generation.trust_epoch)
+        session._core = core
         return session
 
     def set_session(self, session: Session) -> None:
         """Offer to resume a session, which a connection of the same context made.
 
-        ValueError for another context's, and if the trust or verification settings changed since.
+        A resumed handshake checks no certificate. So it is a ValueError if the session is another context's, if the
+        context's trust or verification settings changed since, and if the connection that made it verified less than
+        this one demands: a weaker verify mode, another verify callback, or not the host of `set_verify_host`. Setting
+        more afterwards, before the handshake is over, is refused in the same way.
         """
         if not isinstance(session, Session):
             raise TypeError("session must be a Session instance")
         if session._core is None:
             raise ValueError("the session is empty: it was not returned by get_session()")
-        if session._core.context is not self._context:
-            raise ValueError("session must have been created by a Connection using the same Context as this one")
-        if session._core.trust_epoch != self._generation.trust_epoch:
-            raise ValueError("the context's trust or verification settings have changed since the session was made")
         self._set_session(session._core)
 
     def session_reused(self) -> bool:
@@ -364,7 +362,9 @@ class Connection(ConnectionCore):
         """
         if not isinstance(label, bytes) or not isinstance(context, bytes | None):
             raise TypeError("label and context must be byte strings")
-        if not 0 <= integer(olen, "olen") <= _LONGEST_EXPORT:
+        if not isinstance(olen, int):
+            raise TypeError("olen must be an integer")
+        if not 0 <= olen <= _LONGEST_EXPORT:
             raise ValueError(f"olen must be from 0 to {_LONGEST_EXPORT}")
         return self._export(label, olen, context)
 

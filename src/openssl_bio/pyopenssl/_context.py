@@ -12,7 +12,7 @@ from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificate, load_certificates, load_private_key, read_file
 from openssl_bio.pyopenssl import _constants as c
-from openssl_bio.pyopenssl._arguments import byte_string, c_string, function, integer, protocols
+from openssl_bio.pyopenssl._arguments import bits, byte_string, c_string, function, integer, protocols
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
 from openssl_bio.pyopenssl._load import FILETYPE_ASN1, FILETYPE_PEM
 from openssl_bio.pyopenssl._name import X509Name
@@ -93,14 +93,14 @@ class Context(ContextCore):
 
     def set_options(self, options: int) -> int:
         """Add ``OP_*`` bits and return all that are set."""
-        return self._add_options(integer(options, "options"))
+        return self._add_options(bits(options, "options", 2**64 - 1))
 
     def set_mode(self, mode: int) -> int:
         """Add ``MODE_*`` bits and return all that are set."""
-        return self._add_mode(integer(mode, "mode"))
+        return self._add_mode(bits(mode, "mode"))
 
     def clear_mode(self, mode_to_clear: int) -> int:
-        """Remove ``MODE_*`` bits and return those that are left."""
+        """Remove ``MODE_*`` bits and return those that are left; ``~bits`` removes all others."""
         return self._clear_mode(integer(mode_to_clear, "mode"))
 
     def set_cipher_list(self, cipher_list: bytes) -> None:
@@ -140,6 +140,8 @@ class Context(ContextCore):
     def use_privatekey(self, pkey: PKey) -> None:
         """Use a private key (a PKey, or one of cryptography's). Error if it does not match the certificate."""
         key = pkey if isinstance(pkey, PKey) else PKey.from_cryptography_key(pkey)
+        if key._only_public:
+            raise ValueError("Key only has public part")
         self._use_key(key._pkey)
 
     def use_privatekey_file(self, keyfile: Path, filetype: int = FILETYPE_PEM) -> None:
@@ -183,8 +185,7 @@ class Context(ContextCore):
 
         What the callback raises is raised by the running operation, and the peer is sent an alert.
         """
-        integer(mode, "mode")
-        self._set_verify(mode, verifier(callback), callback)
+        self._set_verify(bits(mode, "mode"), verifier(callback), callback)
 
     def set_verify_depth(self, depth: int) -> None:
         """Allow chains with at most ``depth`` certificates between our peer's and a trusted one."""
@@ -216,14 +217,14 @@ class Context(ContextCore):
         self._offer_cas([*self._client_cas, X509Name(_x509(certificate_authority).get_subject())._name])
 
     def _offer_cas(self, names: list[CData]) -> None:
-        self._set_client_cas(names)
+        self._set_client_cas(names, tuple(X509Name._wrap(name).der() for name in names))
         self._client_cas = names
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
     def set_session_cache_mode(self, mode: int) -> int:
         """Set ``SESS_CACHE_*`` bits and return what was set before."""
-        return self._set_session_cache_mode(integer(mode, "mode"))
+        return self._set_session_cache_mode(bits(mode, "mode"))
 
     def get_session_cache_mode(self) -> int:
         """The ``SESS_CACHE_*`` bits that are set."""
@@ -234,8 +235,8 @@ class Context(ContextCore):
         self._set_session_id_context(byte_string(buf, "buf", "buf must be a byte string"))
 
     def set_timeout(self, timeout: int) -> int:
-        """Set how many seconds new sessions can be resumed, and return what it was; 7200 by default."""
-        return self._set_timeout(integer(timeout, "timeout"))
+        """Set how many seconds (0 to 2**31-1) new sessions can be resumed; return what it was, 7200 by default."""
+        return self._set_timeout(integer(timeout, "timeout", 0))
 
     def get_timeout(self) -> int:
         """How many seconds new sessions can be resumed."""

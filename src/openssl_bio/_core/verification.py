@@ -1,0 +1,73 @@
+"""What a connection demands of its peer's certificate, and which sessions meet that.
+
+Theory of operation.  A resumed handshake shows no certificate: what was verified when the session was made stands in
+for it.  So a session may only be resumed by a connection that demands no more than the one that made it.  A client is
+refused such a session (`Demand.missing`).  On a server libssl chooses the session, by its session id context alone; a
+server connection whose demand is its own therefore gets a session id context of its own (`session_id_context`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any
+
+from openssl_bio._core._lib import lib
+
+_BITS = lib.SSL_VERIFY_PEER | lib.SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality that never runs a user's code."""
+    if left is right:
+        return True
+    if type(left) is tuple and type(right) is tuple:
+        return len(left) == len(right) and all(map(same, left, right))
+    return type(left) is type(right) and isinstance(left, int | bytes | str | MethodType) and left == right
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """``SSL_VERIFY_*`` bits, what tells the verify callback from another, and the host that is verified."""
+
+    mode: int = lib.SSL_VERIFY_NONE
+    callback: object = None
+    host: str | None = None
+
+    @property
+    def verifies(self) -> bool:
+        """Whether anything can fail for the peer's certificate."""
+        return bool(self.mode & lib.SSL_VERIFY_PEER) or self.callback is not None
+
+    def equals(self, other: Demand) -> bool:
+        """Whether another connection demands the same."""
+        return same((self.mode, self.callback, self.host), (other.mode, other.callback, other.host))
+
+    def missing(self, verified: Demand | None) -> str:
+        """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
+        if not self.verifies and self.host is None:
+            return ""
+        if verified is None:
+            return "verification was changed while the session was being made"
+        if self.host not in (None, verified.host):
+            made_for = "no host" if verified.host is None else f"the host {verified.host!r}"
+            return f"the session was verified for {made_for}, and not for the host {self.host!r}"
+        if self.mode & ~verified.mode & _BITS:
+            return f"the session was made with verify mode {verified.mode}, which demands less than {self.mode}"
+        if self.verifies and not same(self.callback, verified.callback):
+            return "the session was made with another verify callback"
+        return ""
+
+
+def session_id_context(base: bytes, usual: Demand, demand: Demand) -> bytes:
+    """Where the sessions of a server connection can be resumed: ``base`` if it demands what is usual there.
+
+    Otherwise it is where the same is demanded; with a verify callback of its own that is nowhere.
+    """
+    if demand.equals(usual):
+        return base
+    if not same(demand.callback, usual.callback):
+        return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
+    return hashlib.sha256(repr((base, demand.mode, demand.host)).encode()).digest()
