@@ -8,11 +8,11 @@ BUILD_INPUTS := src/_build_openssl.py pyproject.toml setup.py \
 # The tests decide which certificates are trusted, not the caller's environment.
 PYTEST := env -u SSL_CERT_FILE -u SSL_CERT_DIR .venv/bin/python -m pytest
 
-SOURCES := src tests tools setup.py
+SOURCES := src tests tools benchmarks setup.py
 
 export PYTHON
 
-.PHONY: demo test leaks lint format stub openssl-3.5 openssl-4.0 clean
+.PHONY: demo test leaks bench lint format stub openssl-3.5 openssl-4.0 clean
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -23,6 +23,10 @@ test: .venv/test
 # 20,000 handshakes of each kind with the cyclic collector off: about a minute.
 leaks: .venv/test
 	HANDSHAKES=20000 $(PYTEST) tests/core/test_leaks.py
+
+# Against Python's ssl, against pyOpenSSL if it is in .venv, and against C.
+bench: .venv/built
+	.venv/bin/python -m benchmarks $(ARGS)
 
 lint: .venv/dev
 	.venv/bin/ruff check $(SOURCES)

@@ -1,0 +1,190 @@
+"""Measure TLS through memory against Python's ``ssl`` and against C, all in one run: ``make bench``.
+
+Machines are noisy: the subjects take turns in every round, a round's times are divided by those of Python's ``ssl`` in
+the same round, and what is shown is the median of those ratios.  Above 1 is faster than Python's ``ssl``.  The time is
+the CPU's, and the clock's where there are two threads.
+
+Idle memory and import time are measured in processes of their own, and shown as KiB and milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.subjects import Subject, subjects
+from benchmarks.workloads import SMALL, WORKLOADS, Workload
+from openssl_bio import SSL, crypto
+
+HERE = Path(__file__).resolve().parent
+FLOORS = {"C": 0, "C rb": 1}  # C, and C with SSL_MODE_RELEASE_BUFFERS
+SAMPLE = 0.03  # seconds that one sample of Python's ssl should take
+
+
+def new_certificate(folder: Path) -> Path:
+    """A self-signed certificate on P-256 and its key, in one PEM file."""
+    key, certificate = crypto.PKey(), crypto.X509()
+    key.generate_key(crypto.TYPE_EC, 256)
+    certificate.set_version(2)
+    certificate.get_subject().CN = "benchmark.test"
+    certificate.set_issuer(certificate.get_subject())
+    certificate.set_pubkey(key)
+    certificate.gmtime_adj_notBefore(-3600)
+    certificate.gmtime_adj_notAfter(24 * 3600)
+    certificate.sign(key, "sha256")
+    path = folder / "identity.pem"
+    path.write_bytes(
+        crypto.dump_certificate(crypto.FILETYPE_PEM, certificate) + crypto.dump_privatekey(crypto.FILETYPE_PEM, key)
+    )
+    return path
+
+
+class Floor:
+    """The C program, which answers one sample at a time."""
+
+    def __init__(self, folder: Path, certificate: Path) -> None:
+        program = folder / "floor"
+        prefix = os.environ.get("OPENSSL_BIO_PREFIX")
+        where = [f"-I{prefix}/include", f"-L{prefix}/lib", f"-Wl,-rpath,{prefix}/lib"] if prefix else []
+        command = [os.environ.get("CC", "cc"), "-O2", str(HERE / "floor.c"), "-o", str(program), *where]
+        subprocess.run([*command, "-lssl", "-lcrypto", "-lpthread"], check=True)
+        self._process = subprocess.Popen(
+            [program, certificate], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def sample(self, name: str, count: int, release: int) -> tuple[float, float]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{name} {count} {release}\n")
+        cpu, wall = self._process.stdout.readline().split()
+        return float(cpu), float(wall)
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+class Turns:
+    """One workload, prepared for each subject that has it."""
+
+    def __init__(self, name: str, workload: Workload, who: dict[str, Subject], floor: Floor) -> None:
+        self.name, self.workload, self.floor = name, workload, floor
+        self.ready = {key: (workload.of(s), workload.ready(s, workload.ciphers)) for key, s in who.items()}
+        self.count = 1
+        while (took := self.sample("ssl")) < SAMPLE:
+            self.count = max(self.count + 1, int(self.count * min(10, 1.2 * SAMPLE / took)))
+        self.who = [*(key for key, (run, _) in self.ready.items() if run is not None), *FLOORS]
+
+    def sample(self, key: str) -> float:
+        """Seconds for the workload's operations by one subject."""
+        if key in FLOORS:
+            cpu, wall = self.floor.sample(self.name, self.count, FLOORS[key])
+        else:
+            run, state = self.ready[key]
+            assert run is not None
+            gc.collect()
+            cpu, wall = time.process_time(), time.perf_counter()
+            run(state, self.count)
+            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        return wall if self.workload.threads > 1 or self.name == "one_thread" else cpu
+
+    def measure(self, rounds: int) -> dict[str, dict[str, float]]:
+        """For each subject the median ratio to Python's ssl, and the median time of one operation in microseconds."""
+        times: dict[str, list[float]] = {key: [] for key in self.who}
+        for _ in range(rounds):
+            for key in self.who:
+                times[key].append(self.sample(key))
+        return {
+            key: {
+                "ratio": median(base / mine for base, mine in zip(times["ssl"], times[key], strict=True)),
+                "microseconds": median(times[key]) / self.count * 1e6,
+            }
+            for key in self.who
+        }
+
+
+def resident_kib() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
+
+
+def idle_memory(subject: Subject, pairs: int = 500) -> float:
+    """KiB that one connection takes, which has sent and received and now waits."""
+    client, server = subject.contexts(None)
+    kept = []
+    for i in range(pairs + 50):
+        if i == 50:  # by now everything that is made once is there
+            before = resident_kib()
+        ends = subject.client(client), subject.server(server)
+        subject.handshake(*ends)
+        for source, sink in (ends, ends[::-1]):
+            source.write(SMALL)
+            sink.feed(source.take(16384))
+            sink.read(16384)
+        kept.append(ends)
+    return (resident_kib() - before) / (2 * pairs)
+
+
+def import_milliseconds(module: str) -> float:
+    """How long a module takes to import, beyond the interpreter; the best of seven."""
+    code = f"import time; a=time.perf_counter(); import {module}; print(time.perf_counter() - a)"
+    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout for _ in range(7)]
+    return min(float(run) for run in runs) * 1e3
+
+
+def in_own_process(subject: str) -> float:
+    command = [sys.executable, "-m", "benchmarks", "--idle-memory", subject]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def table(results: dict[str, dict[str, dict[str, float]]], columns: list[str]) -> str:
+    width = max(len(workload.title) for workload in WORKLOADS.values())
+    lines = [" " * width + "".join(f"{column:>11}" for column in columns)]
+    for name, row in results.items():
+        cells = "".join(f"{row[c]['ratio']:>11.2f}" if c in row else f"{'-':>11}" for c in columns)
+        lines.append(f"{WORKLOADS[name].title:{width}}{cells}")
+    return "\n".join(lines)
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    certificate = new_certificate(folder)
+    who = subjects(certificate)
+    names = arguments.only or list(WORKLOADS)
+    floor = Floor(folder, certificate)
+    results = {name: Turns(name, WORKLOADS[name], who, floor).measure(arguments.rounds) for name in names}
+    floor.close()
+    print(table(results, [*who, *FLOORS]))
+    answer: dict[str, Any] = {"library": SSL.OpenSSL_version(0).decode(), "ratios": results}
+    if not arguments.only:
+        answer["idle KiB"] = {name: in_own_process(name) for name, s in who.items() if not s.one_call}
+        answer["import ms"] = {s.module.__name__: import_milliseconds(s.module.__name__) for s in who.values()}
+        for what in ("idle KiB", "import ms"):
+            print(f"{what}: " + ", ".join(f"{key} {value:.1f}" for key, value in answer[what].items()))
+    return answer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path, help="write everything to this file")
+    parser.add_argument("--only", nargs="*", choices=WORKLOADS, help="these workloads alone")
+    parser.add_argument("--idle-memory", metavar="SUBJECT", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.idle_memory:
+            print(idle_memory(subjects(new_certificate(Path(folder)))[arguments.idle_memory]))
+            return
+        answer = measure(arguments, Path(folder))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(answer, indent=1))
+
+
+if __name__ == "__main__":
+    main()
