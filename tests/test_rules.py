@@ -133,9 +133,19 @@ def strings_naming_callbacks() -> set[str]:
 def test_every_declared_function_is_used(declared: dict[str, str], used: dict[str, set[str]]) -> None:
     functions = {name for name, kind in declared.items() if kind == "function"}
     callbacks = {name for name, kind in declared.items() if kind == "extern_python"}
-    unused = (functions | callbacks) - used.keys() - (callbacks & strings_naming_callbacks())
+    compat = declared_for_others()
+    unused = (functions | callbacks) - used.keys() - (callbacks & strings_naming_callbacks()) - compat
     assert sorted(unused - UNUSED.keys()) == []
     assert sorted(UNUSED.keys() - unused) == [], "these are used now, so they need no reason"
+
+
+def declared_for_others() -> set[str]:
+    """The functions of ``_cdef/compat.h``, which programs reach through ``OpenSSL._util.lib``."""
+    return set(re.findall(r"(\w+)\(", re.sub(r"/\*.*?\*/", "", (PACKAGE / "_cdef" / "compat.h").read_text())))
+
+
+def test_what_is_declared_for_others_is_not_used_here(used: dict[str, set[str]]) -> None:
+    assert sorted(declared_for_others() & used.keys()) == [], "declare it with its family instead"
 
 
 def test_every_used_name_is_declared(declared: dict[str, str], used: dict[str, set[str]]) -> None:

@@ -1,6 +1,7 @@
-"""The command ``openssl-bio``, also ``python -m openssl_bio``: demo, version, connect and serve.
+"""The command ``openssl-bio``, also ``python -m openssl_bio``: demo, version, connect, serve and run.
 
-Exit statuses: 0 for success (for ``connect``: the server is verified), 1 for failure, 2 for wrong usage.
+Exit statuses: 0 for success (for ``connect``: the server is verified), 1 for failure, 2 for wrong usage; for
+``run``, what the program says.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from openssl_bio import SSL, __version__, crypto, demo
 from openssl_bio._connect import Target, connect, parse_target
 from openssl_bio._report import complain, explain, row
+from openssl_bio._run import run_program
 from openssl_bio._throwaway import issue, make_authority
 from openssl_bio._wire import Wire
 
@@ -40,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if message := _contradiction(options):
         parser.error(message)
     run: Callable[[argparse.Namespace], int] = options.run
+    if run is run_program:  # its exceptions are the program's own
+        return run(options)
     try:
         return run(options)
     except (OSError, SSL.Error, crypto.Error) as error:
@@ -58,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_version)
     _add_connect(commands.add_parser("connect", help="connect to a server, and say what was negotiated"))
     _add_serve(commands.add_parser("serve", help="echo what clients send, on the loopback interface"))
+    _add_run(commands.add_parser("run", help="run a Python program written for pyOpenSSL"))
     return parser
 
 
@@ -85,9 +90,23 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--write-ca", metavar="PATH", help="where to write the throw-away authority's certificate")
 
 
+def _add_run(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=run_program)
+    command.usage = "%(prog)s --pyopenssl (PROGRAM | -m MODULE) [ARGUMENT ...]"
+    command.add_argument(
+        "--pyopenssl", action="store_true", required=True, help="let `import OpenSSL` mean openssl_bio"
+    )
+    command.add_argument("-m", dest="as_module", action="store_true", help="run a module, as `python -m` does")
+    command.add_argument(
+        "program", nargs=argparse.REMAINDER, metavar="...", help="a file or a module, and its arguments"
+    )
+
+
 def _contradiction(options: argparse.Namespace) -> str | None:
     """What is wrong with options that are right one by one."""
     given = vars(options)
+    if given.get("program") == []:
+        return "a PROGRAM is needed, or -m and a MODULE"
     if given.get("key") and not given.get("cert"):
         return "--key needs --cert"
     if given.get("cert") and given.get("write_ca"):

@@ -5,3 +5,6 @@ int ERR_GET_REASON(unsigned long code);
 int ERR_SYSTEM_ERROR(unsigned long code);
 const char *ERR_lib_error_string(unsigned long code);
 const char *ERR_reason_error_string(unsigned long code);
+unsigned long ERR_get_error(void);
+void ERR_new(void);
+void ERR_set_error(int library, int reason, const char *format, ...);

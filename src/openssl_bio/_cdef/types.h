@@ -36,6 +36,7 @@ struct stack_st_SSL_CIPHER;
 struct stack_st_X509;
 struct stack_st_X509_INFO;
 struct stack_st_X509_NAME;
+struct stack_st_X509_OBJECT;
 
 typedef int... time_t;
 typedef int pem_password_cb(char *buf, int size, int rwflag, void *userdata);
