@@ -109,7 +109,7 @@ class Context(ContextCore):
         self._set_ciphers(c_string(ciphers, "cipher_list"))
 
     def set_tls13_ciphersuites(self, ciphersuites: bytes) -> None:
-        """Choose the ciphersuites of TLS 1.3, separated by colons. Error for an unknown one."""
+        """Choose the ciphersuites of TLS 1.3, separated by colons. Error if libssl knows none of them."""
         if not isinstance(ciphersuites, bytes):
             raise TypeError("ciphersuites must be a byte string.")
         self._set_ciphersuites(c_string(ciphersuites, "ciphersuites"))
