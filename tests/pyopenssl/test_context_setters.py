@@ -291,7 +291,7 @@ FAILURES: list[tuple[type[Exception], Callable[[World, Any], object]]] = [
     (SSL.Error, lambda w, c: c.use_privatekey_file("absent")),
     (SSL.Error, lambda w, c: c.add_extra_chain_cert(crypto.X509())),
     (TypeError, lambda w, c: c.set_client_ca_list([w.ca.certificate.get_subject(), "x"])),
-    (SSL.Error, lambda w, c: c.load_client_ca("absent")),
+    (SSL.Error, lambda w, c: c.load_client_ca(b"absent")),
     (SSL.Error, lambda w, c: c.load_verify_locations("absent")),
     (SSL.Error, lambda w, c: c.load_verify_locations(None)),
     (SSL.Error, lambda w, c: c.set_session_id(b"x" * 33)),

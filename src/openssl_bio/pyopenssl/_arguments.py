@@ -35,11 +35,17 @@ def function(value: Any) -> Callable[..., Any]:
     return value  # type: ignore[no-any-return]
 
 
+def without_text(value: Any, what: str, stacklevel: int = 3) -> Any:
+    """``value``; of a str the UTF-8, with a DeprecationWarning for the line that called our caller."""
+    if not isinstance(value, str):
+        return value
+    warnings.warn(f"str for {what} is no longer accepted, use bytes", DeprecationWarning, stacklevel=stacklevel)
+    return value.encode()
+
+
 def byte_string(value: object, what: str, text: str) -> bytes:
-    """Bytes; a str is taken as UTF-8 with a DeprecationWarning; anything else is a TypeError with this text."""
-    if isinstance(value, str):
-        warnings.warn(f"str for {what} is no longer accepted, use bytes", DeprecationWarning, stacklevel=4)
-        return value.encode()
+    """Bytes; a str is taken as `without_text` does; anything else is a TypeError with this text."""
+    value = without_text(value, what, stacklevel=4)
     if not isinstance(value, bytes):
         raise TypeError(text)
     return value

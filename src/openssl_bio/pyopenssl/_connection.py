@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from socket import MSG_PEEK
 from typing import Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.pointers import BytesLike
-from openssl_bio.pyopenssl._arguments import bits, c_string, integer, protocols
+from openssl_bio.pyopenssl._arguments import bits, c_string, integer, protocols, without_text
+from openssl_bio.pyopenssl._connection_certificates import ConnectionCertificates
 from openssl_bio.pyopenssl._context import Context, VerifyCallback, verifier
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
-from openssl_bio.pyopenssl._name import X509Name
 from openssl_bio.pyopenssl._session import Session
-from openssl_bio.pyopenssl._x509 import X509
 
 _LONGEST_EXPORT = 65535
 
 
 def _buffer(data: BytesLike | str) -> BytesLike:
-    if isinstance(data, str):
-        warnings.warn("str for buf is no longer accepted, use bytes", DeprecationWarning, stacklevel=3)
-        return data.encode()
+    octets: BytesLike = without_text(data, "buf", stacklevel=4)
     try:
-        memoryview(data).release()
+        memoryview(octets).release()
     except TypeError:
         raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}") from None
-    return data
+    return octets
 
 
 def _size(value: object, what: str = "bufsiz") -> int:
@@ -40,7 +35,7 @@ def _size(value: object, what: str = "bufsiz") -> int:
     return size
 
 
-class Connection(ConnectionCore):
+class Connection(ConnectionCertificates):
     """One TLS connection: pyOpenSSL's ``Connection``, driven through memory.
 
     Ciphertext from the peer goes in with `bio_write` and ciphertext for the peer comes out of `bio_read`; the other
@@ -265,28 +260,6 @@ class Connection(ConnectionCore):
         """Whether the handshake resumed a session. ``SSL_session_reused``."""
         return bool(self._get(lib.SSL_session_reused))
 
-    # -- certificates -----------------------------------------------------------------------------------------------
-
-    def get_certificate(self) -> X509 | None:
-        """A copy of our own certificate, or None."""
-        return _wrapped(self._own_certificate())
-
-    def get_peer_certificate(self) -> X509 | None:
-        """The peer's certificate, or None."""
-        return _wrapped(self._peer_certificate())
-
-    def get_peer_cert_chain(self) -> list[X509] | None:
-        """What the peer sent; on a server without the peer's own certificate. None if it sent nothing."""
-        return _wrapped_all(self._chain(lib.SSL_get_peer_cert_chain))
-
-    def get_verified_chain(self) -> list[X509] | None:
-        """The chain that verification built, or None."""
-        return _wrapped_all(self._chain(lib.SSL_get0_verified_chain))
-
-    def get_client_ca_list(self) -> list[X509Name]:
-        """The issuers that a server asks for; on a client, those it was told of."""
-        return [X509Name._wrap(name) for name in self._client_ca_names()]
-
     # -- what was negotiated ----------------------------------------------------------------------------------------
 
     def get_cipher_list(self) -> list[str]:
@@ -375,14 +348,6 @@ def _bytes(text: CData) -> bytes:
 
 def _text(data: bytes | None) -> str | None:
     return None if data is None else data.decode()
-
-
-def _wrapped(certificate: CData | None) -> X509 | None:
-    return None if certificate is None else X509._wrap(certificate)
-
-
-def _wrapped_all(certificates: list[CData] | None) -> list[X509] | None:
-    return None if certificates is None else [X509._wrap(certificate) for certificate in certificates]
 
 
 Connection.__module__ = "openssl_bio.SSL"

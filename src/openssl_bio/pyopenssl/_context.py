@@ -12,7 +12,7 @@ from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificate, load_certificates, load_private_key, read_file
 from openssl_bio.pyopenssl import _constants as c
-from openssl_bio.pyopenssl._arguments import bits, byte_string, c_string, function, integer, protocols
+from openssl_bio.pyopenssl._arguments import bits, byte_string, c_string, function, integer, protocols, without_text
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
 from openssl_bio.pyopenssl._load import FILETYPE_ASN1, FILETYPE_PEM
 from openssl_bio.pyopenssl._name import X509Name
@@ -200,8 +200,11 @@ class Context(ContextCore):
         return int(lib.SSL_CTX_get_verify_depth(self.ctx))
 
     def load_client_ca(self, cafile: Path) -> None:
-        """Ask clients for certificates of the issuers in a PEM file. It makes none of them trusted."""
-        data = read_file(cafile, SSL_ERRORS)
+        """Ask clients for certificates of the issuers in a PEM file. It makes none of them trusted.
+
+        As in the original, a path that is a str gives a DeprecationWarning.
+        """
+        data = read_file(without_text(cafile, "cafile"), SSL_ERRORS)
         certificates = load_certificates(data, SSL_ERRORS, f"no certificates in {cafile!r}")
         self._offer_cas([X509._wrap(cert).get_subject()._name for cert in certificates])
 
