@@ -12,7 +12,7 @@ SOURCES := src tests tools benchmarks setup.py
 
 export PYTHON
 
-.PHONY: demo test leaks bench lint format stub openssl-3.5 openssl-4.0 clean
+.PHONY: demo test leaks bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl clean
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -46,6 +46,10 @@ openssl-3.5: .venv/test
 
 openssl-4.0: .venv/test
 	tools/openssl/suite.sh experimental ob40 4.0 $(ARGS)
+
+# pyOpenSSL's own tests, with this package in its place.
+conformance-pyopenssl: .venv/built
+	tools/conformance/pyopenssl.sh $(ARGS)
 
 clean:
 	rm -rf .venv .peers build src/*.egg-info src/openssl_bio/_openssl*.so
