@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from openssl_bio import _connect
+from openssl_bio import _connect, _report
 from openssl_bio._throwaway import issue, make_authority
 from openssl_bio.demo import records
 
@@ -92,7 +92,7 @@ def test_demo() -> None:
     output = lines(done.stdout)
     assert output.count("version TLSv1.3") == 3
     assert "resumed yes" in output
-    assert "OCSP staple a stapled response" in output
+    assert "OCSP staple 5 bytes, try later" in output
     assert "client ZeroReturnError: the peer closed" in output
     assert "s_client heard hello, openssl s_client" in output
     assert "\x1b" not in done.stdout
@@ -186,6 +186,22 @@ def test_targets() -> None:
     assert _connect.parse_target("[::1]:8443") == _connect.Target("::1", 8443)
     assert _connect.parse_target("[::1]") == _connect.Target("::1", None)
     assert _connect.parse_target("example.test:25") == _connect.Target("example.test", 25)
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        (b"", "none"),
+        (bytes.fromhex("30030a0103"), "5 bytes, try later"),
+        (bytes.fromhex("3082012c0a0100") + bytes(297), "304 bytes, successful"),
+        (bytes.fromhex("30030a0109"), "5 bytes, unknown status"),
+        (b"text", "4 bytes, no OCSP response"),
+        (b"\x30", "1 bytes, no OCSP response"),
+        (b"\x30\xff", "2 bytes, no OCSP response"),
+    ],
+)
+def test_staples(response: bytes, words: str) -> None:
+    assert _report.staple(response) == words
 
 
 def test_records() -> None:

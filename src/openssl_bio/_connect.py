@@ -139,7 +139,7 @@ def _show(client: _Client, options: argparse.Namespace, peer: str) -> None:
     report.row("server", peer)
     report.negotiated(connection, connection.get_servername())
     if options.ocsp:
-        report.row("OCSP staple", f"{len(client.staple)} bytes" if client.staple else "none")
+        report.row("OCSP staple", report.staple(client.staple))
     certificates = connection.get_peer_cert_chain() or []
     report.heading("Certificates that the server sent")
     report.chain(certificates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from openssl_bio import SSL, crypto
@@ -14,6 +15,16 @@ _REASONS = {
     code: name.removeprefix("ERR_").lower().replace("_", " ")
     for name, code in vars(SSL.X509VerificationCodes).items()
     if name.startswith("ERR_")
+}
+# SEQUENCE (its length in one byte, or how many bytes have it, and those) { responseStatus ENUMERATED (one byte) ...
+_OCSP_RESPONSE = re.compile(rb"\x30(?:[\x03-\x7f]|\x81.|\x82..|\x83...)\x0a\x01(.)", re.DOTALL)
+_OCSP_STATUS = {
+    b"\x00": "successful",
+    b"\x01": "malformed request",
+    b"\x02": "internal error",
+    b"\x03": "try later",
+    b"\x05": "signature required",
+    b"\x06": "unauthorized",
 }
 
 
@@ -49,6 +60,14 @@ def printable(text: str) -> str:
 def words(data: bytes | None) -> str:
     """A protocol's or a host's name, or "none"."""
     return data.decode("ascii", "backslashreplace") if data else "none"
+
+
+def staple(response: bytes | None) -> str:
+    """What an OCSP response is about: its length and status. Source: RFC 6960, section 4.2.1."""
+    if not response:
+        return "none"
+    match = _OCSP_RESPONSE.match(response)
+    return f"{len(response)} bytes, {_OCSP_STATUS.get(match[1], 'unknown status') if match else 'no OCSP response'}"
 
 
 def distinguished(name: crypto.X509Name) -> str:

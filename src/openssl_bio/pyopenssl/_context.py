@@ -277,7 +277,11 @@ class Context(ContextCore):
         self._on_npn_select(function(callback), callback)
 
     def set_ocsp_server_callback(self, callback: Callable[[Connection, Any], bytes], data: Any = None) -> None:
-        """Call ``callback(connection, data)`` on the server for the OCSP response to staple; b"" for none."""
+        """Call ``callback(connection, data)`` on the server for the OCSP response to staple; b"" for none.
+
+        Any bytes are sent as they are up to OpenSSL 3.5. OpenSSL 3.6 and newer parse them and silently staple nothing
+        unless they are one DER OCSPResponse (RFC 6960, section 4.2.1); whose certificate it is about is not looked at.
+        """
         staple = function(callback)
         self._on_ocsp("ocsp_server", lambda connection: _staple(staple(connection, data)), (callback, data))
 
