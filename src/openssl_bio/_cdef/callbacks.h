@@ -1,4 +1,4 @@
-/* Every way in which OpenSSL calls Python.  The bodies are in _core/callbacks.py. */
+/* Every way in which OpenSSL calls Python.  The bodies are in _core/callbacks.py, and what belongs to BIOs in _core/bio.py. */
 extern "Python" int py_verify(int ok, X509_STORE_CTX *store_ctx);
 extern "Python" int py_servername(SSL *ssl, int *alert, void *arg);
 extern "Python" int py_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
@@ -7,3 +7,10 @@ extern "Python" int py_status(SSL *ssl, void *arg);
 extern "Python" void py_info(const SSL *ssl, int where, int value);
 extern "Python" void py_keylog(const SSL *ssl, const char *line);
 extern "Python" int py_passphrase(char *buffer, int size, int writing, void *request);
+extern "Python" unsigned int py_psk_client(SSL *ssl, const char *hint, char *identity, unsigned int identity_room,
+    unsigned char *key, unsigned int key_room);
+extern "Python" unsigned int py_psk_server(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_room);
+extern "Python" void py_message(int sent, int version, int content_type, const void *data, size_t size, SSL *ssl,
+    void *arg);
+extern "Python+C" int py_bio_read(void *handle, char *buffer, int size);
+extern "Python+C" int py_bio_write(void *handle, char *data, int size);

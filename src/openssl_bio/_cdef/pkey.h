@@ -26,3 +26,4 @@ int EVP_PKEY_print_private(BIO *bio, EVP_PKEY *key, int indent, void *context);
 const EVP_MD *EVP_get_digestbyname(const char *name);
 const EVP_CIPHER *EVP_get_cipherbyname(const char *name);
 size_t EC_get_builtin_curves(EC_builtin_curve *curves, size_t count);
+EVP_PKEY *PEM_read_bio_Parameters(BIO *bio, EVP_PKEY **reuse);

@@ -20,6 +20,8 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "foreign.h"
 #include "operations.h"
+#include "queue.h"
 #include "sessions.h"
 #include "stores.h"

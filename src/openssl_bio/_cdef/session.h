@@ -7,3 +7,8 @@ int SSL_SESSION_set1_id_context(SSL_SESSION *session, const unsigned char *id, u
 SSL_SESSION *SSL_SESSION_dup(const SSL_SESSION *session);
 void SSL_SESSION_free(SSL_SESSION *session);
 size_t SSL_SESSION_get_master_key(const SSL_SESSION *session, unsigned char *buffer, size_t size);
+const unsigned char *SSL_SESSION_get_id(const SSL_SESSION *session, unsigned int *size);
+long SSL_SESSION_get_time(const SSL_SESSION *session);
+long SSL_SESSION_get_timeout(const SSL_SESSION *session);
+unsigned long SSL_SESSION_get_ticket_lifetime_hint(const SSL_SESSION *session);
+int SSL_SESSION_has_ticket(const SSL_SESSION *session);

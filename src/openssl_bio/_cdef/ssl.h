@@ -1,4 +1,5 @@
 SSL *SSL_new(SSL_CTX *ctx);
+void SSL_free(SSL *ssl);
 void SSL_set0_rbio(SSL *ssl, BIO *bio);
 void SSL_set0_wbio(SSL *ssl, BIO *bio);
 SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
@@ -53,3 +54,19 @@ size_t SSL_get_finished(const SSL *ssl, void *buffer, size_t size);
 size_t SSL_get_peer_finished(const SSL *ssl, void *buffer, size_t size);
 int SSL_export_keying_material(SSL *ssl, unsigned char *buffer, size_t size, const char *label, size_t label_size,
     const unsigned char *context, size_t context_size, int use_context);
+
+struct stack_st_SSL_CIPHER *SSL_get_ciphers(const SSL *ssl);
+struct stack_st_SSL_CIPHER *SSL_get_client_ciphers(const SSL *ssl);
+int sk_SSL_CIPHER_num(const struct stack_st_SSL_CIPHER *stack);
+const SSL_CIPHER *sk_SSL_CIPHER_value(const struct stack_st_SSL_CIPHER *stack, int index);
+unsigned int SSL_CIPHER_get_id(const SSL_CIPHER *cipher);
+char *SSL_CIPHER_description(const SSL_CIPHER *cipher, char *buffer, int size);
+int SSL_CIPHER_is_aead(const SSL_CIPHER *cipher);
+int SSL_CIPHER_get_cipher_nid(const SSL_CIPHER *cipher);
+int SSL_CIPHER_get_digest_nid(const SSL_CIPHER *cipher);
+int SSL_CIPHER_get_kx_nid(const SSL_CIPHER *cipher);
+int SSL_CIPHER_get_auth_nid(const SSL_CIPHER *cipher);
+const COMP_METHOD *SSL_get_current_compression(const SSL *ssl);
+const char *SSL_COMP_get_name(const COMP_METHOD *method);
+void SSL_set_post_handshake_auth(SSL *ssl, int on);
+int SSL_verify_client_post_handshake(SSL *ssl);

@@ -44,3 +44,34 @@ void SSL_CTX_set_info_callback(SSL_CTX *ctx, void (*callback)(const SSL *, int, 
 void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, void (*callback)(const SSL *, const char *));
 long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, int (*callback)(SSL *, int *, void *));
 long SSL_CTX_set_tlsext_status_cb(SSL_CTX *ctx, int (*callback)(SSL *, void *));
+void SSL_CTX_set_msg_callback(SSL_CTX *ctx,
+    void (*callback)(int, int, int, const void *, size_t, SSL *, void *));
+void SSL_CTX_set_psk_client_callback(SSL_CTX *ctx,
+    unsigned int (*callback)(SSL *, const char *, char *, unsigned int, unsigned char *, unsigned int));
+void SSL_CTX_set_psk_server_callback(SSL_CTX *ctx,
+    unsigned int (*callback)(SSL *, const char *, unsigned char *, unsigned int));
+int SSL_CTX_use_psk_identity_hint(SSL_CTX *ctx, const char *hint);
+
+uint64_t SSL_CTX_clear_options(SSL_CTX *ctx, uint64_t options);
+long SSL_CTX_get_min_proto_version(SSL_CTX *ctx);
+long SSL_CTX_get_max_proto_version(SSL_CTX *ctx);
+size_t SSL_CTX_get_num_tickets(const SSL_CTX *ctx);
+int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t count);
+long SSL_CTX_set1_groups_list(SSL_CTX *ctx, char *groups);
+long SSL_CTX_set1_groups(SSL_CTX *ctx, int *groups, int count);
+long SSL_CTX_set1_sigalgs_list(SSL_CTX *ctx, char *algorithms);
+long SSL_CTX_set1_client_sigalgs_list(SSL_CTX *ctx, char *algorithms);
+int SSL_CTX_set0_tmp_dh_pkey(SSL_CTX *ctx, EVP_PKEY *parameters);
+X509_VERIFY_PARAM *SSL_CTX_get0_param(SSL_CTX *ctx);
+
+long SSL_CTX_sess_number(SSL_CTX *ctx);
+long SSL_CTX_sess_connect(SSL_CTX *ctx);
+long SSL_CTX_sess_connect_good(SSL_CTX *ctx);
+long SSL_CTX_sess_connect_renegotiate(SSL_CTX *ctx);
+long SSL_CTX_sess_accept(SSL_CTX *ctx);
+long SSL_CTX_sess_accept_good(SSL_CTX *ctx);
+long SSL_CTX_sess_accept_renegotiate(SSL_CTX *ctx);
+long SSL_CTX_sess_hits(SSL_CTX *ctx);
+long SSL_CTX_sess_misses(SSL_CTX *ctx);
+long SSL_CTX_sess_timeouts(SSL_CTX *ctx);
+long SSL_CTX_sess_cache_full(SSL_CTX *ctx);

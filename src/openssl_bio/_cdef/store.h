@@ -28,3 +28,8 @@ int X509_STORE_CTX_get_error(const X509_STORE_CTX *store_ctx);
 int X509_STORE_CTX_get_error_depth(const X509_STORE_CTX *store_ctx);
 void X509_STORE_CTX_set_error(X509_STORE_CTX *store_ctx, int error);
 const char *X509_verify_cert_error_string(long error);
+unsigned long X509_VERIFY_PARAM_get_flags(const X509_VERIFY_PARAM *param);
+int X509_VERIFY_PARAM_set_flags(X509_VERIFY_PARAM *param, unsigned long flags);
+int X509_VERIFY_PARAM_clear_flags(X509_VERIFY_PARAM *param, unsigned long flags);
+struct stack_st_X509 *X509_STORE_get1_all_certs(X509_STORE *store);
+int X509_check_ca(X509 *certificate);

@@ -8,6 +8,7 @@ typedef ... ASN1_TIME;
 typedef ... BIGNUM;
 typedef ... BIO;
 typedef ... BIO_METHOD;
+typedef ... COMP_METHOD;
 typedef ... EVP_CIPHER;
 typedef ... EVP_MD;
 typedef ... EVP_PKEY;

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pointers import shared_certificate, taken
+from openssl_bio._core.pointers import fill, shared_certificate, taken
 from openssl_bio._core.protocols import join_protocols, split_protocols
 
 if TYPE_CHECKING:
@@ -108,10 +108,16 @@ def verify(connection: ConnectionCore, ok: int, store_ctx: CData) -> int:
 
 
 @entry_point("py_servername", fails=lib.SSL_TLSEXT_ERR_ALERT_FATAL)
-def servername(connection: ConnectionCore, _ssl: CData, _alert: CData, _arg: CData) -> int:
-    """The client's server name is known; the callback may change the context."""
-    connection._callback("servername")(connection)
-    return int(lib.SSL_TLSEXT_ERR_OK)
+def servername(connection: ConnectionCore, _ssl: CData, alert: CData, _arg: CData) -> int:
+    """The client's server name is known; the callback may change the context, or answer with an alert's number."""
+    alert[0] = connection._servername_alert
+    answer = connection._callback("servername")(connection)
+    if answer is None:
+        return int(lib.SSL_TLSEXT_ERR_OK)
+    alert[0] = answer if isinstance(answer, int) else lib.SSL_AD_INTERNAL_ERROR
+    if not isinstance(answer, int):
+        raise TypeError(f"a servername callback returns None or the number of an alert, not {type(answer).__name__}")
+    return int(lib.SSL_TLSEXT_ERR_ALERT_FATAL)
 
 
 @entry_point("py_alpn_select", fails=lib.SSL_TLSEXT_ERR_ALERT_FATAL)
@@ -189,3 +195,29 @@ def info(connection: ConnectionCore, _ssl: CData, where: int, value: int) -> Non
 def keylog(connection: ConnectionCore, _ssl: CData, line: CData) -> None:
     """A secret was derived, told in the NSS key log format without a newline."""
     connection._callback("keylog")(connection, ffi.string(line))
+
+
+@entry_point("py_message", fails=None, ssl=lambda *arguments: arguments[5])
+def message(  # noqa: PLR0917 - libssl's
+    connection: ConnectionCore, sent: int, version: int, content_type: int, data: CData, size: int, *_rest: CData
+) -> None:
+    """A protocol message, or the header of a record, was sent or received."""
+    connection._callback("message")(connection, bool(sent), version, content_type, taken(data, size))
+
+
+@entry_point("py_psk_client", fails=0)
+def psk_client(  # noqa: PLR0917 - libssl's
+    connection: ConnectionCore, _ssl: CData, hint: CData, identity: CData, identity_room: int, key: CData, room: int
+) -> int:
+    """The server takes a pre-shared key: which, by what name; the hint is None on TLS 1.3."""
+    given = None if hint == ffi.NULL else bytes(ffi.string(hint))
+    name, secret = connection._callback("psk_client")(connection, given)
+    fill(identity, identity_room, name + b"\0", "the identity with its final zero byte")
+    return fill(key, room, secret, "the pre-shared key")
+
+
+@entry_point("py_psk_server", fails=0)
+def psk_server(connection: ConnectionCore, _ssl: CData, identity: CData, key: CData, room: int) -> int:
+    """The client names a pre-shared key; no bytes refuse it."""
+    name = None if identity == ffi.NULL else bytes(ffi.string(identity))
+    return fill(key, room, connection._callback("psk_server")(connection, name), "the pre-shared key")

@@ -16,12 +16,14 @@ import os
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core.bio import ByteBox, foreign_bio
 from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.engine import Engine
+from openssl_bio._core.guard import Guard
 from openssl_bio._core.identity import copied_certificate
 from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
 from openssl_bio._core.session import SessionCore
@@ -31,7 +33,13 @@ from openssl_bio._core.verification import Demand, session_id_context
 class ConnectionCore(Engine):
     """A connection over memory; the faces name its methods."""
 
-    def __init__(self, context: ContextCore) -> None:
+    # What a client is told when the callback for its server name raises.
+    _servername_alert: ClassVar[int] = lib.SSL_AD_UNRECOGNIZED_NAME
+
+    def __init__(
+        self, context: ContextCore, incoming: CData | ByteBox | None = None, outgoing: CData | ByteBox | None = None
+    ) -> None:
+        """Connect over these BIOs, or Python objects like ``ssl.MemoryBIO``, or memory of the connection's own."""
         generation = context._use()
         handle = ffi.new_handle(weakref.ref(self))
         pins: dict[str, CData] = {}
@@ -43,6 +51,7 @@ class ConnectionCore(Engine):
 
         ssl = own(lib.SSL_new(generation.ctx), free, self._errors, "SSL_new")
         self._pins = pins
+        self._guard, self._pending = Guard(), []
         self._context = context
         self._generation = generation
         self._demand = generation.demand
@@ -51,9 +60,15 @@ class ConnectionCore(Engine):
         self._is_separate = False  # it has a session id context of its own
         self._resumes: SessionCore | None = None
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
-        super().__init__(ssl)
+        super().__init__(ssl, self._bio("incoming", incoming), self._bio("outgoing", outgoing))
         self._errors.check(lib.SSL_set_ex_data(ssl, HANDLE_INDEX, handle), "SSL_set_ex_data")
         lib.SSL_set_mode(ssl, lib.SSL_MODE_AUTO_RETRY)
+
+    def _bio(self, name: str, given: CData | ByteBox | None) -> CData | None:
+        if given is None or isinstance(given, ffi.CData):
+            return given
+        bio, self._pins[name] = foreign_bio(given, self._guard, self._pending, self._errors)
+        return bio
 
     # -- what callbacks need ----------------------------------------------------------------------------------------
 
@@ -89,7 +104,7 @@ class ConnectionCore(Engine):
             done = lib.SSL_set_tlsext_host_name(self.ssl, ffi.new("char[]", name))
             self._errors.check(done, f"the server name has {len(name)} bytes, and may have 1 to 255")
 
-    def _set_verify_host(self, host: str) -> None:
+    def _set_verify_host(self, host: str, flags: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS) -> None:
         """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
         with self._guard:
             param = lib.SSL_get0_param(self.ssl)
@@ -105,7 +120,7 @@ class ConnectionCore(Engine):
                 lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0)
             else:
                 lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0)
-                lib.X509_VERIFY_PARAM_set_hostflags(param, lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+                lib.X509_VERIFY_PARAM_set_hostflags(param, flags)
                 done = lib.X509_VERIFY_PARAM_set1_host(param, name.encode("ascii"), len(name))
             self._errors.check(done, f"{host!r} cannot be verified")
             self._record_demand(demand)

@@ -48,19 +48,22 @@ class Engine:
     """One TLS connection over memory; see the module's theory of operation."""
 
     _errors: ClassVar[ErrorTable]
+    # The subclass makes these two, before there is an SSL that could call back.
+    _guard: Guard
+    _pending: list[BaseException]  # what callbacks raised
 
-    def __init__(self, ssl: CData) -> None:
-        self._guard = Guard()
-        self._pending: list[BaseException] = []
+    def __init__(self, ssl: CData, incoming: CData | None = None, outgoing: CData | None = None) -> None:
+        """Run on ``ssl``, whose ciphertext comes from and goes to these BIOs, or memory of its own."""
         self._failure: Outcome | None = None
         self._unread = b""
         self.ssl = ssl
         self._outcome = own(lib.obio_outcome_new(), lib.obio_outcome_free, self._errors, "obio_outcome_new")
-        self._incoming = self._new_bio(lib.SSL_set0_rbio)
-        self._outgoing = self._new_bio(lib.SSL_set0_wbio)
+        self._incoming = self._attached(lib.SSL_set0_rbio, incoming)
+        self._outgoing = self._attached(lib.SSL_set0_wbio, outgoing)
 
-    def _new_bio(self, attach: Callable[[CData, CData], None]) -> CData:
-        bio = own(lib.BIO_new(lib.BIO_s_mem()), lib.BIO_free, self._errors, "BIO_new")
+    def _attached(self, attach: Callable[[CData, CData], None], bio: CData | None) -> CData:
+        if bio is None:
+            bio = own(lib.BIO_new(lib.BIO_s_mem()), lib.BIO_free, self._errors, "BIO_new")
         lib.BIO_up_ref(bio)  # the SSL takes one reference, and this object keeps one
         attach(self.ssl, bio)
         return bio
@@ -70,7 +73,7 @@ class Engine:
     def _refuse(self) -> None:
         self._guard.refuse_io()
         if self._failure is not None:
-            raise self._errors.error(self._failure)
+            raise self._error(self._failure)
 
     def _run(self, operation: Callable[..., int], *arguments: object) -> int:
         """Run an operation; raise what its callbacks raised; return the count of the outcome."""
@@ -92,7 +95,11 @@ class Engine:
         """Raise what the last operation ended with, unless it succeeded."""
         outcome = classify(self._outcome)
         if outcome.kind is not Kind.OK:
-            raise self._errors.error(outcome)
+            raise self._error(outcome)
+
+    def _error(self, outcome: Outcome) -> BaseException:
+        """The exception for an outcome; a face may say more than its table knows."""
+        return self._errors.error(outcome)
 
     # -- the operations ---------------------------------------------------------------------------------------------
 

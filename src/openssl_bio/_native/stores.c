@@ -41,3 +41,26 @@ int obio_copy_store(X509_STORE *to, X509_STORE *from)
 #endif
     return ok && X509_STORE_set1_param(to, X509_STORE_get0_param(from));
 }
+
+/* How many CRLs there are. */
+int obio_count_crls(X509_STORE *store)
+{
+    int count = 0;
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get1_objects(store);
+#else
+    const STACK_OF(X509_OBJECT) *objects;
+
+    if (!X509_STORE_lock(store))
+        return 0;
+    objects = X509_STORE_get0_objects(store);
+#endif
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++)
+        count += X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i)) != NULL;
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
+#else
+    X509_STORE_unlock(store);
+#endif
+    return count;
+}

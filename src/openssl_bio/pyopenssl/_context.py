@@ -257,7 +257,12 @@ class Context(ContextCore):
 
     def set_tlsext_servername_callback(self, callback: Callable[[Connection], None]) -> None:
         """Call ``callback(connection)`` on the server when the client's server name, or its absence, is known."""
-        self._on_servername(function(callback), callback)
+        tell = function(callback)
+
+        def on_servername(connection: Connection) -> None:
+            tell(connection)
+
+        self._on_servername(on_servername, callback)
 
     def set_alpn_protos(self, protos: list[bytes]) -> None:
         """Offer these protocols (1 to 255 bytes each) as a client."""

@@ -1,0 +1,135 @@
+"""Where a connection's ciphertext comes from and goes to, when it is not the engine's own memory.
+
+Theory of operation.  `Queue` is a BIO of ours (``_native/queue.c``) with a lock of its own, so that it can be shared by
+connections and threads; libssl reads and writes it without entering Python.  `foreign_bio` makes a BIO of any object
+that has the methods of Python's ``ssl.MemoryBIO``: frameworks make those themselves and read their ``pending``.  Each
+read of such a BIO asks the object for exactly the bytes that libssl asks for, because what was taken from it cannot be
+put back.  To the connection that is as any other callback: input and output are refused meanwhile, and what the object
+raises waits in the connection's list, for the engine to raise it.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import NamedTuple, Protocol
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.callbacks import ErrorsAside
+from openssl_bio._core.errors import ErrorTable, clean_queue
+from openssl_bio._core.guard import Guard
+from openssl_bio._core.pointers import BytesLike, fill, new_buffer, own, taken
+
+__all__ = ["ByteBox", "ForeignBio", "Queue", "foreign_bio"]
+
+# What the C side makes of the results of py_bio_read: nothing there yet, at its end, an exception.
+_EMPTY, _ENDED, _RAISED = 0, -1, -2
+
+
+class ByteBox(Protocol):
+    """What `foreign_bio` needs: the part of ``ssl.MemoryBIO`` that moves bytes."""
+
+    @property
+    def eof(self) -> bool:
+        """There are no bytes, and there will be none."""
+        ...
+
+    def read(self, size: int, /) -> bytes:
+        """Take up to ``size`` bytes; b"" if there are none."""
+        ...
+
+    def write(self, data: bytes, /) -> int:
+        """Put bytes in."""
+        ...
+
+
+class Queue:
+    """Bytes that go in at one end and come out at the other, as a BIO: ``pointer``."""
+
+    def __init__(self, errors: ErrorTable) -> None:
+        with clean_queue:
+            self.pointer = own(lib.obio_queue_new(), lib.BIO_free, errors, "obio_queue_new")
+
+    def put(self, data: BytesLike) -> int:
+        """Add bytes, and return how many they are."""
+        with clean_queue, ffi.from_buffer("unsigned char[]", data) as source:
+            if not lib.obio_queue_put(self.pointer, source, len(source)):
+                raise MemoryError
+            return len(source)
+
+    def take(self, size: int) -> bytes:
+        """Take up to ``size`` bytes."""
+        room = min(size, len(self))
+        if room <= 0:
+            return b""
+        buffer = new_buffer(room)
+        with clean_queue:
+            return taken(buffer, lib.obio_queue_take(self.pointer, buffer, room))
+
+    def end(self) -> None:
+        """There will be no more bytes: whoever reads the empty queue finds its end."""
+        with clean_queue:
+            lib.obio_queue_end(self.pointer)
+
+    @property
+    def ended(self) -> bool:
+        """`end` was called; there may be bytes left."""
+        with clean_queue:
+            return bool(lib.obio_queue_ended(self.pointer))
+
+    def __len__(self) -> int:
+        with clean_queue:
+            return int(lib.obio_queue_size(self.pointer))
+
+
+class ForeignBio(NamedTuple):
+    """A BIO made of a Python object, and the handle that must live as long as any reference to it."""
+
+    pointer: CData
+    handle: CData
+
+
+class _Foreign:
+    """What the handle of a foreign BIO leads to."""
+
+    __slots__ = ("box", "guard", "problems")
+
+    def __init__(self, box: ByteBox, guard: Guard, problems: list[BaseException]) -> None:
+        self.box = box
+        self.guard = guard
+        self.problems = problems
+
+    def __enter__(self) -> ByteBox:
+        self.guard.callbacks += 1
+        return self.box
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        self.guard.callbacks -= 1
+        if error is not None:
+            self.problems.append(error)
+        return True
+
+
+def foreign_bio(box: ByteBox, guard: Guard, problems: list[BaseException], errors: ErrorTable) -> ForeignBio:
+    """A BIO that reads from and writes to a Python object; what that raises is appended to ``problems``."""
+    handle = ffi.new_handle(_Foreign(box, guard, problems))
+    with clean_queue:
+        return ForeignBio(own(lib.obio_foreign_new(handle), lib.BIO_free, errors, "obio_foreign_new"), handle)
+
+
+@ffi.def_extern(error=_RAISED)
+def py_bio_read(handle: CData, buffer: CData, size: int) -> int:
+    """libssl wants up to ``size`` bytes of a foreign BIO."""
+    result = _RAISED
+    with ErrorsAside(), ffi.from_handle(handle) as box:
+        result = fill(buffer, size, box.read(size), "what a BIO gave") or (_ENDED if box.eof else _EMPTY)
+    return result
+
+
+@ffi.def_extern(error=_RAISED)
+def py_bio_write(handle: CData, data: CData, size: int) -> int:
+    """libssl has bytes for a foreign BIO, which takes them all."""
+    result = _RAISED
+    with ErrorsAside(), ffi.from_handle(handle) as box:
+        box.write(taken(data, size))
+        result = size
+    return result

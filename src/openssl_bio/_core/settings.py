@@ -1,0 +1,190 @@
+"""More settings of contexts: options by value, groups, signature algorithms, tickets, pre-shared keys, counters.
+
+Theory of operation.  As in `context`: each setter applies its setting to an SSL_CTX that no connection uses yet, and
+records it as a value and a function that applies it again.  Where libssl keeps bits, the value is all of them, so that
+what is recorded does not depend on the order of calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core.context import ContextCore
+from openssl_bio._core.identity import copied_certificate, shared_key
+from openssl_bio._core.pointers import own, shared_certificate
+
+__all__ = ["SettingsCore"]
+
+_COUNTERS: dict[str, Callable[[CData], int]] = {
+    "number": lib.SSL_CTX_sess_number,
+    "connect": lib.SSL_CTX_sess_connect,
+    "connect_good": lib.SSL_CTX_sess_connect_good,
+    "connect_renegotiate": lib.SSL_CTX_sess_connect_renegotiate,
+    "accept": lib.SSL_CTX_sess_accept,
+    "accept_good": lib.SSL_CTX_sess_accept_good,
+    "accept_renegotiate": lib.SSL_CTX_sess_accept_renegotiate,
+    "hits": lib.SSL_CTX_sess_hits,
+    "misses": lib.SSL_CTX_sess_misses,
+    "timeouts": lib.SSL_CTX_sess_timeouts,
+    "cache_full": lib.SSL_CTX_sess_cache_full,
+}
+
+
+class SettingsCore(ContextCore):
+    """A context with more settings; see the module's theory of operation."""
+
+    def _read(self, function: Callable[[CData], Any]) -> Any:
+        """Ask libssl something about the present SSL_CTX."""
+        with self._guard:
+            return function(self._current().ctx)
+
+    def _set_options(self, bits: int) -> None:
+        """Set exactly these ``SSL_OP_*``."""
+
+        def apply(ctx: CData) -> None:
+            lib.SSL_CTX_clear_options(ctx, lib.SSL_CTX_get_options(ctx) & ~bits)
+            lib.SSL_CTX_set_options(ctx, bits)
+
+        self._set("options", bits, apply)
+
+    def _get_verify_flags(self) -> int:
+        return int(self._read(lambda ctx: lib.X509_VERIFY_PARAM_get_flags(lib.SSL_CTX_get0_param(ctx))))
+
+    def _set_verify_flags(self, flags: int) -> None:
+        """Set exactly these ``X509_V_FLAG_*``."""
+
+        def apply(ctx: CData) -> None:
+            param = lib.SSL_CTX_get0_param(ctx)
+            surplus = lib.X509_VERIFY_PARAM_get_flags(param) & ~flags
+            done = lib.X509_VERIFY_PARAM_clear_flags(param, surplus) and lib.X509_VERIFY_PARAM_set_flags(param, flags)
+            self._errors.check(done, f"the verification flags {flags:#x}")
+
+        self._set("verify_flags", flags, apply, trust=True)
+
+    def _set_list(self, name: str, function: Callable[[CData, CData], int], names: bytes) -> None:
+        """Call one of libssl's setters that take a list of names, separated by colons."""
+        self._set(name, names, lambda ctx: self._errors.check(function(ctx, names), f"{name} {names!r}"))
+
+    def _set_groups(self, names: bytes) -> None:
+        self._set_list("groups", lib.SSL_CTX_set1_groups_list, names)
+
+    def _set_group(self, nid: int) -> None:
+        def apply(ctx: CData) -> None:
+            self._errors.check(lib.SSL_CTX_set1_groups(ctx, ffi.new("int[]", [nid]), 1), "SSL_CTX_set1_groups")
+
+        self._set("groups", nid, apply)
+
+    def _set_signature_algorithms(self, names: bytes) -> None:
+        self._set_list("signature algorithms", lib.SSL_CTX_set1_sigalgs_list, names)
+
+    def _set_client_signature_algorithms(self, names: bytes) -> None:
+        """Those that a server asks its clients' certificates for."""
+        self._set_list("client signature algorithms", lib.SSL_CTX_set1_client_sigalgs_list, names)
+
+    def _set_dh_parameters(self, parameters: CData) -> None:
+        """Use an owned EVP_PKEY that holds DH parameters."""
+
+        def apply(ctx: CData) -> None:
+            lib.EVP_PKEY_up_ref(parameters)
+            done = lib.SSL_CTX_set0_tmp_dh_pkey(ctx, parameters)
+            if not done:
+                lib.EVP_PKEY_free(parameters)
+            self._errors.check(done, "the DH parameters cannot be used")
+
+        self._set("dh parameters", parameters, apply)
+
+    def _set_tickets(self, count: int) -> None:
+        """How many tickets a server sends after a TLS 1.3 handshake."""
+        self._set(
+            "tickets", count, lambda ctx: self._errors.check(lib.SSL_CTX_set_num_tickets(ctx, count), "the tickets")
+        )
+
+    def _counters(self) -> dict[str, int]:
+        with self._guard:
+            ctx = self._current().ctx
+            return {name: int(count(ctx)) for name, count in _COUNTERS.items()}
+
+    @needs("SSL_CTX_get0_implemented_groups", "OpenSSL 3.5")
+    def _implemented_groups(self, aliases: bool) -> list[str]:
+        """The groups that the versions of this context can use, with their other names if wanted."""
+        with self._guard:
+            stack = own(
+                lib.sk_OPENSSL_CSTRING_new_null(),
+                lib.sk_OPENSSL_CSTRING_free,
+                self._errors,
+                "sk_OPENSSL_CSTRING_new_null",
+            )
+            done = lib.SSL_CTX_get0_implemented_groups(self._current().ctx, aliases, stack)
+            self._errors.check(done, "SSL_CTX_get0_implemented_groups")
+            names = (lib.sk_OPENSSL_CSTRING_value(stack, i) for i in range(lib.sk_OPENSSL_CSTRING_num(stack)))
+            return [ffi.string(name).decode() for name in names]
+
+    def _use_pair(self, certificate: CData, chain: Sequence[CData], key: CData) -> None:
+        """Use a certificate, its chain and its key, all at once."""
+        with self._guard:
+            copy = copied_certificate(certificate, self._errors)
+            identity = self._identity.with_certificate(copy, self._errors, chain)
+            self._set_identity(identity.with_key(shared_key(key, self._errors)))
+
+    # -- pre-shared keys, messages ----------------------------------------------------------------------------------
+
+    def _on_psk_client(self, callback: Callable[..., Any] | None, value: object) -> None:
+        entry = ffi.NULL if callback is None else lib.py_psk_client
+        self._set(
+            "psk_client",
+            value,
+            lambda ctx: lib.SSL_CTX_set_psk_client_callback(ctx, entry),
+            callbacks={} if callback is None else {"psk_client": callback},
+        )
+
+    def _on_psk_server(self, callback: Callable[..., Any] | None, value: object, hint: bytes | None) -> None:
+        entry = ffi.NULL if callback is None else lib.py_psk_server
+
+        def apply(ctx: CData) -> None:
+            done = lib.SSL_CTX_use_psk_identity_hint(ctx, ffi.NULL if hint is None else hint)
+            self._errors.check(done, "the PSK identity hint cannot be used")
+            lib.SSL_CTX_set_psk_server_callback(ctx, entry)
+
+        self._set("psk_server", (value, hint), apply, callbacks={} if callback is None else {"psk_server": callback})
+
+    def _on_message(self, callback: Callable[..., Any] | None, value: object) -> None:
+        entry = ffi.NULL if callback is None else lib.py_message
+        self._set(
+            "message",
+            value,
+            lambda ctx: lib.SSL_CTX_set_msg_callback(ctx, entry),
+            callbacks={} if callback is None else {"message": callback},
+        )
+
+    def _unset_callback(self, name: str, remove: Callable[[CData], object]) -> None:
+        """Take a callback away; ``remove`` tells libssl."""
+        if name in self._settings:
+            self._set(name, None, remove)
+
+    # -- trust ------------------------------------------------------------------------------------------------------
+
+    def _trusted_certificates(self) -> list[CData]:
+        """Every certificate of the trust store, each an owned X509."""
+        with self._guard:
+            stack = own(
+                lib.X509_STORE_get1_all_certs(self._trust.pointer),
+                _free_stack,
+                self._errors,
+                "X509_STORE_get1_all_certs",
+            )
+            return [
+                shared_certificate(lib.sk_X509_value(stack, i), self._errors) for i in range(lib.sk_X509_num(stack))
+            ]
+
+    def _trusted_crls(self) -> int:
+        """How many CRLs the trust store has."""
+        with self._guard:
+            return int(lib.obio_count_crls(self._trust.pointer))
+
+
+def _free_stack(stack: CData) -> None:
+    for i in range(lib.sk_X509_num(stack)):
+        lib.X509_free(lib.sk_X509_value(stack, i))
+    lib.sk_X509_free(stack)

@@ -1,0 +1,399 @@
+"""``SSLContext``: what connections are made from."""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import ErrorTable, clean_queue
+from openssl_bio._core.protocols import join_protocols
+from openssl_bio._core.settings import SettingsCore
+from openssl_bio.stdlib import _constants as c
+from openssl_bio.stdlib._callbacks import CallbackSettings
+from openssl_bio.stdlib._errors import SETUP_ERRORS
+from openssl_bio.stdlib._files import FileSettings
+from openssl_bio.stdlib._names import encoded_hostname
+from openssl_bio.stdlib._object import SSLObject, ciphers
+from openssl_bio.stdlib._shadow import shadow
+
+if TYPE_CHECKING:
+    from openssl_bio.stdlib._bio import MemoryBIO
+
+__all__ = ["SSLContext"]
+
+# Protocol: its function in libssl, and the one version that it allows.
+_PROTOCOLS: dict[int, tuple[Callable[[], CData], int]] = {
+    c.PROTOCOL_TLS: (lib.TLS_method, 0),
+    c.PROTOCOL_TLS_CLIENT: (lib.TLS_client_method, 0),
+    c.PROTOCOL_TLS_SERVER: (lib.TLS_server_method, 0),
+    c.PROTOCOL_TLSv1: (lib.TLS_method, lib.TLS1_VERSION),
+    c.PROTOCOL_TLSv1_1: (lib.TLS_method, lib.TLS1_1_VERSION),
+    c.PROTOCOL_TLSv1_2: (lib.TLS_method, lib.TLS1_2_VERSION),
+}
+_VERIFY_MODES = {
+    c.CERT_NONE: lib.SSL_VERIFY_NONE,
+    c.CERT_OPTIONAL: lib.SSL_VERIFY_PEER,
+    c.CERT_REQUIRED: lib.SSL_VERIFY_PEER | lib.SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+}
+_VERSION_OPTIONS = (
+    lib.SSL_OP_NO_SSLv2
+    | lib.SSL_OP_NO_SSLv3
+    | lib.SSL_OP_NO_TLSv1
+    | lib.SSL_OP_NO_TLSv1_1
+    | lib.SSL_OP_NO_TLSv1_2
+    | lib.SSL_OP_NO_TLSv1_3
+)
+_DEFAULT_OPTIONS = (
+    (lib.SSL_OP_ALL & ~lib.SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS)
+    | lib.SSL_OP_NO_SSLv2
+    | lib.SSL_OP_NO_SSLv3
+    | lib.SSL_OP_NO_COMPRESSION
+    | lib.SSL_OP_CIPHER_SERVER_PREFERENCE
+    | lib.SSL_OP_SINGLE_DH_USE
+    | lib.SSL_OP_SINGLE_ECDH_USE
+)
+_SESSION_ID_CONTEXT = b"Python"  # as Python's own servers have, which may share tickets with ours
+
+
+def _warn_deprecated(what: str) -> None:
+    warnings.warn(f"{what} is deprecated", DeprecationWarning, stacklevel=3)
+
+
+class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignore[misc]  # wider arguments
+    """Settings of TLS connections, as in Python's ``ssl``.
+
+    ``protocol`` is one of ``PROTOCOL_TLS_CLIENT``, which verifies by default, ``PROTOCOL_TLS_SERVER`` and the
+    deprecated ones.  ValueError for one that libssl lacks.
+
+    A context may be changed at any time: later connections see the change, those that exist do not.
+    """
+
+    _errors: ClassVar[ErrorTable] = SETUP_ERRORS
+
+    sslobject_class: type[SSLObject] = SSLObject
+
+    def __new__(cls, protocol: int | None = None, *_arguments: Any, **_options: Any) -> SSLContext:
+        """Make the whole context: subclasses may have an ``__init__`` of their own that calls no other."""
+        if protocol is None:
+            warnings.warn("ssl.SSLContext() without protocol argument is deprecated.", DeprecationWarning, stacklevel=2)
+            protocol = c.PROTOCOL_TLS
+        if protocol not in _PROTOCOLS:
+            raise ValueError(f"invalid or unsupported protocol version {protocol}")
+        name = ssl._SSLMethod(protocol)
+        if name not in (c.PROTOCOL_TLS_CLIENT, c.PROTOCOL_TLS_SERVER):
+            warnings.warn(f"ssl.{name.name} is deprecated", DeprecationWarning, stacklevel=2)
+        # Python's own part is never configured, and never used: as a client it would trust nobody.
+        self: SSLContext = super().__new__(cls, c.PROTOCOL_TLS_CLIENT)
+        self._prepare(name)
+        return self
+
+    def __init__(self, protocol: int | None = None, *_arguments: Any, **_options: Any) -> None:
+        """``__new__`` does it all."""
+
+    def _prepare(self, protocol: ssl._SSLMethod) -> None:
+        make, version = _PROTOCOLS[protocol]
+        mode = lib.SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | lib.SSL_MODE_RELEASE_BUFFERS
+        SettingsCore.__init__(self, make(), version, version, mode)
+        self._protocol = protocol
+        self._check_hostname = False
+        self._host_flags_in_use: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+        self._post_handshake_auth = False
+        self._set_session_id_context(_SESSION_ID_CONTEXT)
+        self._add_options(_DEFAULT_OPTIONS)
+        self._set_verify_flags(self._get_verify_flags() | lib.X509_V_FLAG_TRUSTED_FIRST)
+        self._set_ciphers(c._DEFAULT_CIPHERS.encode())
+        if not version:
+            self._set_min_version(lib.TLS1_2_VERSION)
+        if protocol == c.PROTOCOL_TLS_CLIENT:
+            self.verify_mode = c.CERT_REQUIRED
+            self.check_hostname = True
+
+    def __reduce_ex__(self, _protocol: object) -> Any:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
+    @property
+    def protocol(self) -> ssl._SSLMethod:  # type: ignore[override]  # typeshed has an int that can be set
+        """What the context was made with."""
+        return self._protocol
+
+    # -- connections ------------------------------------------------------------------------------------------------
+
+    def wrap_bio(
+        self,
+        incoming: MemoryBIO | ssl.MemoryBIO,
+        outgoing: MemoryBIO | ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: Any = None,
+    ) -> SSLObject:
+        """A connection that reads ciphertext from one BIO and writes it to the other.
+
+        The BIOs are of ours, or Python's. ValueError for arguments that are for the other side, and where the context
+        is to check a host name and none is given.
+        """
+        return self.sslobject_class._create(
+            incoming,
+            outgoing,
+            server_side=server_side,
+            server_hostname=encoded_hostname(server_hostname),
+            session=session,
+            context=self,
+        )
+
+    # -- verification -----------------------------------------------------------------------------------------------
+
+    @property
+    def verify_mode(self) -> ssl.VerifyMode:
+        """Whether the peer must show a certificate that can be verified."""
+        mode = self._read(lib.SSL_CTX_get_verify_mode)
+        return next(name for name, bits in _VERIFY_MODES.items() if bits == mode)
+
+    @verify_mode.setter
+    def verify_mode(self, value: int) -> None:
+        if value not in _VERIFY_MODES:
+            raise ValueError("invalid value for verify_mode")
+        if value == c.CERT_NONE and self._check_hostname:
+            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
+        self._set_verify(_VERIFY_MODES[c.VerifyMode(value)], None, None)
+
+    @property
+    def check_hostname(self) -> bool:
+        """The server's certificate must be for the name given to `wrap_bio`; setting it demands a certificate."""
+        return self._check_hostname
+
+    @check_hostname.setter
+    def check_hostname(self, value: object) -> None:
+        wanted = bool(value)
+        if wanted and self.verify_mode == c.CERT_NONE:
+            self.verify_mode = c.CERT_REQUIRED
+        self._set("check_hostname", wanted, lambda _ctx: None, trust=True)
+        self._check_hostname = wanted
+
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        """A certificate without DNS names may have the server's name as its common name."""
+        return not self._host_flags_in_use & lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: object) -> None:
+        flags = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | (0 if value else lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
+        self._set("host_flags", flags, lambda _ctx: None, trust=True)
+        self._host_flags_in_use = flags
+
+    @property
+    def verify_flags(self) -> ssl.VerifyFlags:
+        """How certificates are verified."""
+        return c.VerifyFlags(self._get_verify_flags())
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        self._set_verify_flags(_integer(value))
+
+    @property
+    def post_handshake_auth(self) -> bool:
+        """TLS 1.3 servers may ask for the client's certificate later."""
+        return self._post_handshake_auth
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, value: object) -> None:
+        self._post_handshake_auth = bool(value)
+
+    # -- versions and options ---------------------------------------------------------------------------------------
+
+    @property
+    def options(self) -> ssl.Options:
+        """``OP_*`` bits; those that are left out when it is set are cleared."""
+        return c.Options(self._read(lib.SSL_CTX_get_options))
+
+    @options.setter
+    def options(self, value: int) -> None:
+        bits = _integer(value)
+        if bits < 0:
+            raise ValueError("Cannot convert negative int")
+        if bits & ~self.options & _VERSION_OPTIONS:
+            warnings.warn("ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", DeprecationWarning, stacklevel=2)
+        self._set_options(bits)
+
+    @property
+    def minimum_version(self) -> ssl.TLSVersion:
+        """The oldest protocol version that is allowed."""
+        return c.TLSVersion(self._read(lib.SSL_CTX_get_min_proto_version) or c.TLSVersion.MINIMUM_SUPPORTED)
+
+    @minimum_version.setter
+    def minimum_version(self, value: int) -> None:
+        version = self._version(value, {c.TLSVersion.MINIMUM_SUPPORTED: 0, c.TLSVersion.MAXIMUM_SUPPORTED: 0x304})
+        if version == c.TLSVersion.SSLv3:
+            self._set_options(self.options & ~lib.SSL_OP_NO_SSLv3)
+        self._set_min_version(version)
+
+    @property
+    def maximum_version(self) -> ssl.TLSVersion:
+        """The newest protocol version that is allowed."""
+        return c.TLSVersion(self._read(lib.SSL_CTX_get_max_proto_version) or c.TLSVersion.MAXIMUM_SUPPORTED)
+
+    @maximum_version.setter
+    def maximum_version(self, value: int) -> None:
+        version = self._version(value, {c.TLSVersion.MINIMUM_SUPPORTED: 0x301, c.TLSVersion.MAXIMUM_SUPPORTED: 0})
+        self._set_max_version(version)
+
+    def _version(self, value: int, special: dict[ssl.TLSVersion, int]) -> int:
+        """A version for libssl, checked."""
+        if _PROTOCOLS[self._protocol][1]:
+            raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
+        number = _integer(value)
+        if number not in {int(version) for version in c.TLSVersion}:
+            raise ValueError(f"Unsupported TLS/SSL version 0x{number & 0xFFFFFFFF:x}")
+        version = c.TLSVersion(number)
+        if version in (c.TLSVersion.SSLv3, c.TLSVersion.TLSv1, c.TLSVersion.TLSv1_1):
+            _warn_deprecated(f"ssl.TLSVersion.{version.name}")
+        return special.get(version, number)
+
+    @property
+    def security_level(self) -> int:  # type: ignore[override]  # typeshed lets it be set
+        """OpenSSL's security level, 0 to 5; it is set by ``@SECLEVEL=`` in `set_ciphers`."""
+        return int(self._read(lib.SSL_CTX_get_security_level))
+
+    @property
+    def num_tickets(self) -> int:
+        """How many tickets a server sends after a TLS 1.3 handshake."""
+        return int(self._read(lib.SSL_CTX_get_num_tickets))
+
+    @num_tickets.setter
+    def num_tickets(self, value: int) -> None:
+        count = _integer(value)
+        if count < 0:
+            raise ValueError("value must be non-negative")
+        if self._protocol != c.PROTOCOL_TLS_SERVER:
+            raise ValueError("SSLContext is not a server context.")
+        self._set_tickets(count)
+
+    # -- ciphers, groups, signatures, protocols ---------------------------------------------------------------------
+
+    def set_ciphers(self, cipherlist: str, /) -> None:
+        """Choose the ciphers of TLS 1.2 and older, in OpenSSL's syntax. ``ssl.SSLError`` if none is left."""
+        names = _c_text(cipherlist, "set_ciphers() argument")
+        _replacing_error("No cipher can be selected.", lambda: self._set_ciphers(names), bare=True)
+
+    def set_ciphersuites(self, ciphersuites: str, /) -> None:
+        """Choose the ciphersuites of TLS 1.3, separated by colons. ``ssl.SSLError`` for an unknown one."""
+        names = _c_text(ciphersuites, "set_ciphersuites() argument")
+        _replacing_error("No cipher suite can be selected.", lambda: self._set_ciphersuites(names), bare=True)
+
+    def get_ciphers(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The ciphers that may be negotiated, best first."""
+        with self._guard, clean_queue:
+            connection = self._errors_checked(lib.SSL_new(self._current().ctx))
+            try:
+                return [_cipher_dict(cipher) for cipher in ciphers(lib.SSL_get_ciphers(connection))]
+            finally:
+                lib.SSL_free(connection)
+
+    def _errors_checked(self, pointer: CData) -> CData:
+        self._errors.check(pointer != ffi.NULL, "SSL_new")
+        return pointer
+
+    def set_ecdh_curve(self, name: str | bytes, /) -> None:
+        """Exchange keys on this one group. ValueError if it is unknown."""
+        if not isinstance(name, str | bytes):
+            raise TypeError(f"expected str, bytes or os.PathLike object, not {type(name).__name__}")
+        text = name.encode() if isinstance(name, str) else name
+        nid = lib.OBJ_sn2nid(_no_zero(text))
+        if not nid:
+            raise ValueError(f"unknown elliptic curve name {text!r}")
+        self._set_group(nid)
+
+    def set_groups(self, grouplist: str, /) -> None:
+        """Exchange keys on these groups, separated by colons, best first. ``ssl.SSLError`` for an unknown one."""
+        names = _c_text(grouplist, "set_groups() argument")
+        _replacing_error("unrecognized group", lambda: self._set_groups(names))
+
+    def set_client_sigalgs(self, sigalgslist: str, /) -> None:
+        """What client certificates may sign with. ``ssl.SSLError`` for an unknown one."""
+        names = _c_text(sigalgslist, "set_client_sigalgs() argument")
+        _replacing_error("unrecognized signature algorithm", lambda: self._set_client_signature_algorithms(names))
+
+    def set_server_sigalgs(self, sigalgslist: str, /) -> None:
+        """What server certificates may sign with. ``ssl.SSLError`` for an unknown one."""
+        names = _c_text(sigalgslist, "set_server_sigalgs() argument")
+        _replacing_error("unrecognized signature algorithm", lambda: self._set_signature_algorithms(names))
+
+    def get_groups(self, *, include_aliases: bool = False) -> list[str]:
+        """The groups that this OpenSSL and the protocol versions of the context allow."""
+        return self._implemented_groups(include_aliases)
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Offer these protocols as a client; as a server, choose the first of them that the client offers too."""
+        names = [bytes(name, "ascii") for name in alpn_protocols]
+        if not all(1 <= len(name) <= 255 for name in names):
+            raise ssl.SSLError("ALPN protocols must be 1 to 255 in length")
+        self._set_alpn(join_protocols(names))
+
+        def choose(_connection: object, offered: list[bytes]) -> bytes | None:
+            return next((name for name in names if name in offered), None)
+
+        self._on_alpn_select(choose, tuple(names))
+
+    def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:
+        """DeprecationWarning and AttributeError: Python's ``ssl`` has no NPN any more."""
+        warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute '_set_npn_protocols'")
+
+    def session_stats(self) -> dict[str, int]:
+        """How many handshakes there were with this context's present settings, and what became of sessions."""
+        return self._counters()
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"{type(value).__name__!r} object cannot be interpreted as an integer")
+    return value
+
+
+def _no_zero(text: bytes) -> bytes:
+    if b"\0" in text:
+        raise ValueError("embedded null character")
+    return text
+
+
+def _c_text(text: object, what: str) -> bytes:
+    if not isinstance(text, str):
+        raise TypeError(f"{what} must be str, not {type(text).__name__}")
+    return _no_zero(text.encode())
+
+
+def _replacing_error(message: str, call: Callable[[], None], *, bare: bool = False) -> None:
+    """Run a setter, and say with Python's words what failed."""
+    try:
+        call()
+    except ssl.SSLError as error:
+        raise (ssl.SSLError(message) if bare else ssl.SSLError(0, message)) from error
+
+
+def _cipher_dict(cipher: CData) -> dict[str, Any]:
+    """What `SSLContext.get_ciphers` tells of one cipher."""
+    buffer = ffi.new("char[]", 512)
+    algorithm_bits = ffi.new("int *")
+    bits = lib.SSL_CIPHER_get_bits(cipher, algorithm_bits)
+    return {
+        "id": lib.SSL_CIPHER_get_id(cipher),
+        "name": ffi.string(lib.SSL_CIPHER_get_name(cipher)).decode(),
+        "protocol": ffi.string(lib.SSL_CIPHER_get_version(cipher)).decode(),
+        "description": ffi.string(lib.SSL_CIPHER_description(cipher, buffer, 512)).decode().strip(),
+        "strength_bits": bits,
+        "alg_bits": algorithm_bits[0],
+        "aead": bool(lib.SSL_CIPHER_is_aead(cipher)),
+        "symmetric": _long_name(lib.SSL_CIPHER_get_cipher_nid(cipher)),
+        "digest": _long_name(lib.SSL_CIPHER_get_digest_nid(cipher)),
+        "kea": _long_name(lib.SSL_CIPHER_get_kx_nid(cipher)),
+        "auth": _long_name(lib.SSL_CIPHER_get_auth_nid(cipher)),
+    }
+
+
+def _long_name(nid: int) -> str | None:
+    return None if nid == lib.NID_undef else ffi.string(lib.OBJ_nid2ln(nid)).decode()
+
+
+shadow(SSLContext, ssl.SSLContext)

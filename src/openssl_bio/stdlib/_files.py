@@ -1,0 +1,195 @@
+"""Certificates and keys of a context: from files and bytes."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import ErrorRecord, Kind, Outcome, clean_queue, take_queue
+from openssl_bio._core.passphrase import PassphraseRequest
+from openssl_bio._core.pem import input_bio, load_certificates, load_private_key
+from openssl_bio._core.pointers import own
+from openssl_bio._core.settings import SettingsCore
+from openssl_bio.stdlib._certificates import certificate_dict, der
+from openssl_bio.stdlib._constants import Purpose
+from openssl_bio.stdlib._errors import SETUP_ERRORS, described
+from openssl_bio.stdlib._private import _ASN1Object
+
+__all__ = ["FileSettings"]
+
+Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Password: TypeAlias = str | bytes | bytearray | Callable[[], str | bytes | bytearray]
+
+_LONGEST_PASSWORD = 1024
+# What libssl says of a file that is not as it should be, after what its PEM reader said.
+_PEM_LIB = ErrorRecord(lib.ERR_LIB_SSL << 23 | lib.ERR_R_PEM_LIB, "SSL routines", "PEM lib")
+
+
+class FileSettings(SettingsCore):
+    """The part of `SSLContext` that loads certificates and keys."""
+
+    _windows_cert_stores = ("CA", "ROOT")
+
+    def load_cert_chain(self, certfile: Path, keyfile: Path | None = None, password: Password | None = None) -> None:
+        """Use the certificate, its chain and its key from PEM files; the key is in ``certfile`` if not named.
+
+        The password of an encrypted key is a str, bytes, or what is called for it; it is never asked at the terminal.
+        OSError for a file that cannot be read, ``ssl.SSLError`` for one without what is wanted and for a key that is
+        not the certificate's.  Nothing is changed by a failure.
+        """
+        request = PassphraseRequest(_password(password))
+        leaf, *chain = _as_libssl(load_certificates, _content(certfile, "certfile"), SETUP_ERRORS, str(certfile))
+        content = _content(certfile if keyfile is None else keyfile, "keyfile")
+        key = _as_libssl(load_private_key, content, True, request, SETUP_ERRORS, str(keyfile))
+        with clean_queue:
+            SETUP_ERRORS.check(lib.X509_check_private_key(leaf, key), "the key is not the certificate's")
+        self._use_pair(leaf, chain, key)
+
+    def load_verify_locations(
+        self, cafile: Path | None = None, capath: Path | None = None, cadata: str | bytes | None = None
+    ) -> None:
+        """Trust the certificates of a PEM file, of a directory of files named by hash, of PEM text or DER bytes.
+
+        CRLs of the file are used as well. TypeError if all are omitted, OSError for a file that cannot be read,
+        ``ssl.SSLError`` for malformed certificates, and where there are none. A directory need not exist.
+        """
+        if cafile is None and capath is None and cadata is None:
+            raise TypeError("cafile, capath and cadata cannot be all omitted")
+        directory = None if capath is None else _path(capath, "capath")
+        certificates = [] if cadata is None else _parsed(cadata)
+        content = b"" if cafile is None else _content(cafile, "cafile")
+        if cafile is not None:
+            self._trust.load_pem(content, repr(cafile))
+        for certificate in certificates:
+            self._trust.add_certificate(certificate)
+        if directory is not None:
+            self._trust.add_directory(directory)
+
+    def set_default_verify_paths(self) -> None:
+        """Trust what the system's OpenSSL trusts, or ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name."""
+        self._trust.load_default_paths()
+
+    def load_default_certs(self, purpose: Any = Purpose.SERVER_AUTH) -> None:
+        """Trust what the system trusts for a purpose. TypeError unless it is a `Purpose`."""
+        if not isinstance(purpose, _ASN1Object):
+            raise TypeError(purpose)
+        if sys.platform == "win32":
+            for store in self._windows_cert_stores:
+                self._load_windows_store_certs(store, purpose)
+        self.set_default_verify_paths()
+
+    def _load_windows_store_certs(self, storename: str, purpose: Any) -> None:
+        if sys.platform == "win32":
+            try:
+                for data, encoding, trust in ssl.enum_certificates(storename):
+                    if encoding == "x509_asn" and (trust is True or purpose.oid in trust):
+                        self._load_windows_certificate(data)
+            except PermissionError:
+                warnings.warn("unable to enumerate Windows certificate store", stacklevel=2)
+
+    def _load_windows_certificate(self, data: bytes) -> None:
+        try:
+            self.load_verify_locations(cadata=data)
+        except ssl.SSLError as error:
+            warnings.warn(f"Bad certificate in Windows certificate store: {error}", stacklevel=3)
+
+    def get_ca_certs(self, binary_form: bool = False) -> Any:
+        """The trusted certificates of authorities, as dicts or in DER; those of directories once they were needed."""
+        convert: Callable[[CData], Any] = der if binary_form else certificate_dict
+        return [convert(certificate) for certificate in self._trusted_certificates() if lib.X509_check_ca(certificate)]
+
+    def cert_store_stats(self) -> dict[str, int]:
+        """How many certificates, CRLs, and certificates of authorities are trusted."""
+        certificates = self._trusted_certificates()
+        authorities = sum(1 for certificate in certificates if lib.X509_check_ca(certificate))
+        return {"x509": len(certificates), "crl": self._trusted_crls(), "x509_ca": authorities}
+
+    def load_dh_params(self, path: Path, /) -> None:
+        """Use the DH parameters of a PEM file. OSError if it cannot be read, ``ssl.SSLError`` if it has none."""
+        with input_bio(_content(path, "path"), SETUP_ERRORS) as bio:
+            parameters = own(
+                lib.PEM_read_bio_Parameters(bio, ffi.NULL), lib.EVP_PKEY_free, SETUP_ERRORS, "no DH parameters"
+            )
+        self._set_dh_parameters(parameters)
+
+
+def _path(path: Any, name: str) -> Any:
+    try:
+        return os.fspath(path)
+    except TypeError:
+        raise TypeError(f"{name} should be a valid filesystem path") from None
+
+
+def _content(path: Any, name: str) -> bytes:
+    with clean_queue, open(_path(path, name), "rb") as file:
+        return file.read()
+
+
+def _as_libssl(load: Callable[..., Any], *arguments: Any) -> Any:
+    """Load from PEM, with the error that libssl's own functions for files give."""
+    try:
+        return load(*arguments)
+    except ssl.SSLError as error:
+        raise SETUP_ERRORS.error(Outcome(Kind.SSL, (_PEM_LIB,))) from error
+
+
+def _password(password: Any) -> bytes | Callable[[int, bool], bytes] | None:
+    if password is None:
+        return None
+    if not callable(password):
+        return _password_bytes(password, "password should be a string or callable")
+    return lambda _room, _writing: _password_bytes(password(), "password callback must return a string")
+
+
+def _password_bytes(given: object, otherwise: str) -> bytes:
+    if not isinstance(given, str | bytes | bytearray):
+        raise TypeError(otherwise)
+    password = given.encode() if isinstance(given, str) else bytes(given)
+    if len(password) > _LONGEST_PASSWORD:
+        raise ValueError(f"password cannot be longer than {_LONGEST_PASSWORD} bytes")
+    return password
+
+
+def _parsed(data: Any) -> list[CData]:
+    """The certificates of PEM text, or of DER bytes one after another."""
+    if isinstance(data, str):
+        try:
+            content = data.encode("ascii")
+        except UnicodeEncodeError:
+            raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
+    else:
+        try:
+            content = bytes(memoryview(data))
+        except TypeError:
+            raise TypeError("cadata should be an ASCII string or a bytes-like object") from None
+    if not content:
+        raise ValueError("Empty certificate data")
+    return _read_all(content, pem=isinstance(data, str))
+
+
+def _read_all(content: bytes, *, pem: bool) -> list[CData]:
+    found: list[CData] = []
+    request = PassphraseRequest()
+    with input_bio(content, SETUP_ERRORS) as bio:
+        while True:
+            if pem:
+                pointer = lib.PEM_read_bio_X509(bio, ffi.NULL, lib.py_passphrase, request.handle)
+            else:
+                pointer = lib.d2i_X509_bio(bio, ffi.NULL)
+            if pointer == ffi.NULL:
+                break
+            found.append(own(pointer, lib.X509_free, SETUP_ERRORS, "cadata"))
+        records = take_queue()
+        left = lib.BIO_ctrl_pending(bio)
+    last = records[-1].reason if records else ""
+    if not found and (last == "no start line" or not last or not pem):
+        missing = "no start line" if pem else "not enough data"
+        raise described(ssl.SSLError, 0, None, f"{missing}: cadata does not contain a certificate")
+    if left or (pem and last != "no start line"):
+        raise SETUP_ERRORS.error(Outcome(Kind.SSL, records))
+    return found
