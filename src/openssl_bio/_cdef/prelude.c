@@ -16,10 +16,12 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/srtp.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "datagrams.h"
 #include "foreign.h"
 #include "operations.h"
 #include "queue.h"

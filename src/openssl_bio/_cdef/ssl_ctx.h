@@ -9,6 +9,7 @@ int SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version);
 int SSL_CTX_set_max_proto_version(SSL_CTX *ctx, int version);
 uint64_t SSL_CTX_get_options(const SSL_CTX *ctx);
 uint64_t SSL_CTX_set_options(SSL_CTX *ctx, uint64_t options);
+uint64_t SSL_CTX_clear_options(SSL_CTX *ctx, uint64_t options);
 long SSL_CTX_get_mode(SSL_CTX *ctx);
 long SSL_CTX_set_mode(SSL_CTX *ctx, long mode);
 long SSL_CTX_clear_mode(SSL_CTX *ctx, long mode);
@@ -16,6 +17,12 @@ int SSL_CTX_get_security_level(const SSL_CTX *ctx);
 void SSL_CTX_set_security_level(SSL_CTX *ctx, int level);
 int SSL_CTX_set_cipher_list(SSL_CTX *ctx, const char *ciphers);
 int SSL_CTX_set_ciphersuites(SSL_CTX *ctx, const char *ciphersuites);
+long SSL_CTX_set1_groups_list(SSL_CTX *ctx, char *groups);
+long SSL_CTX_set1_sigalgs_list(SSL_CTX *ctx, const char *sigalgs);
+long SSL_CTX_set1_client_sigalgs_list(SSL_CTX *ctx, const char *sigalgs);
+int SSL_CTX_set0_tmp_dh_pkey(SSL_CTX *ctx, EVP_PKEY *parameters);
+int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t count);
+size_t SSL_CTX_get_num_tickets(const SSL_CTX *ctx);
 
 int SSL_CTX_use_certificate(SSL_CTX *ctx, X509 *certificate);
 int SSL_CTX_use_PrivateKey(SSL_CTX *ctx, EVP_PKEY *key);
@@ -52,16 +59,9 @@ void SSL_CTX_set_psk_server_callback(SSL_CTX *ctx,
     unsigned int (*callback)(SSL *, const char *, unsigned char *, unsigned int));
 int SSL_CTX_use_psk_identity_hint(SSL_CTX *ctx, const char *hint);
 
-uint64_t SSL_CTX_clear_options(SSL_CTX *ctx, uint64_t options);
 long SSL_CTX_get_min_proto_version(SSL_CTX *ctx);
 long SSL_CTX_get_max_proto_version(SSL_CTX *ctx);
-size_t SSL_CTX_get_num_tickets(const SSL_CTX *ctx);
-int SSL_CTX_set_num_tickets(SSL_CTX *ctx, size_t count);
-long SSL_CTX_set1_groups_list(SSL_CTX *ctx, char *groups);
 long SSL_CTX_set1_groups(SSL_CTX *ctx, int *groups, int count);
-long SSL_CTX_set1_sigalgs_list(SSL_CTX *ctx, char *algorithms);
-long SSL_CTX_set1_client_sigalgs_list(SSL_CTX *ctx, char *algorithms);
-int SSL_CTX_set0_tmp_dh_pkey(SSL_CTX *ctx, EVP_PKEY *parameters);
 X509_VERIFY_PARAM *SSL_CTX_get0_param(SSL_CTX *ctx);
 
 long SSL_CTX_sess_number(SSL_CTX *ctx);

@@ -30,6 +30,11 @@ Body = Callable[..., int | None]
 # Index 0 of an SSL's ex_data is libssl's "app data", which is the application's, and so ours.
 HANDLE_INDEX = 0
 
+# Entry points that are declared with a feature that libssl may be built without.
+_OPTIONAL = ("py_npn", "py_cookie")
+# RFC 6347, section 4.2.1; libssl's buffer has the same room.
+LONGEST_COOKIE = 255
+
 
 def connection_of(ssl: CData) -> ConnectionCore | None:
     """The connection an ``SSL *`` belongs to, or None while it is being freed."""
@@ -83,7 +88,7 @@ def entry_point(name: str, *, fails: int | None, ssl: Callable[..., CData] = _fi
                 finally:
                     connection._guard.callbacks -= 1
 
-        if hasattr(lib, name) or not name.startswith("py_npn"):
+        if hasattr(lib, name) or not name.startswith(_OPTIONAL):
             ffi.def_extern(name=name)(entry)
         return body
 
@@ -183,6 +188,19 @@ def _judge_staple(connection: ConnectionCore, ssl: CData) -> int:
     size = lib.SSL_get_tlsext_status_ocsp_resp(ssl, response)
     staple = b"" if size <= 0 or response[0] == ffi.NULL else taken(response[0], size)
     return 1 if connection._callback("ocsp_client", lambda _connection, _staple: True)(connection, staple) else 0
+
+
+@entry_point("py_cookie_generate", fails=0)
+def cookie_generate(connection: ConnectionCore, _ssl: CData, cookie: CData, size: CData) -> int:
+    """The cookie of a HelloVerifyRequest."""
+    size[0] = fill(cookie, LONGEST_COOKIE, connection._callback("cookie_generate")(connection), "the cookie")
+    return 1
+
+
+@entry_point("py_cookie_verify", fails=0)
+def cookie_verify(connection: ConnectionCore, _ssl: CData, cookie: CData, size: int) -> int:
+    """A client has returned a cookie; true if it is ours."""
+    return 1 if connection._callback("cookie_verify")(connection, taken(cookie, size)) else 0
 
 
 @entry_point("py_info", fails=None)

@@ -24,13 +24,14 @@ from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.engine import Engine
 from openssl_bio._core.guard import Guard
-from openssl_bio._core.identity import copied_certificate
+from openssl_bio._core.identity import Identity, copied_certificate
 from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
 from openssl_bio._core.session import SessionCore
+from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, session_id_context
 
 
-class ConnectionCore(Engine):
+class ConnectionCore(Engine, TwinSettings):
     """A connection over memory; the faces name its methods."""
 
     # What a client is told when the callback for its server name raises.
@@ -57,8 +58,13 @@ class ConnectionCore(Engine):
         self._demand = generation.demand
         self._demand_is_mixed = False  # it changed after the handshake had begun
         self._trusts_otherwise = False  # than the context that seals and opens its tickets
-        self._is_separate = False  # it has a session id context of its own
+        self._session_id_context: bytes | None = None  # the connection's own
+        self._is_separate = False  # it has another session id context than its SSL_CTX
         self._resumes: SessionCore | None = None
+        self._has_own_ctx = False
+        self._identity = Identity()
+        self._own_settings: dict[str, Call] = {}
+        self._own_callbacks: dict[str, Callable[..., Any]] = {}
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
         super().__init__(ssl, self._bio("incoming", incoming), self._bio("outgoing", outgoing))
         self._errors.check(lib.SSL_set_ex_data(ssl, HANDLE_INDEX, handle), "SSL_set_ex_data")
@@ -73,7 +79,7 @@ class ConnectionCore(Engine):
     # -- what callbacks need ----------------------------------------------------------------------------------------
 
     def _callback(self, name: str, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
-        callback = self._generation.callbacks.get(name, otherwise)
+        callback = self._own_callbacks.get(name) or self._generation.callbacks.get(name, otherwise)
         if callback is None:
             raise KeyError(name)
         return callback
@@ -83,16 +89,82 @@ class ConnectionCore(Engine):
         self._pins[name] = ffi.new("unsigned char[]", data)
         return self._pins[name]
 
-    # -- settings ---------------------------------------------------------------------------------------------------
+    # -- what setting means for a connection (see `twins`) ----------------------------------------------------------
+
+    def _put(self, name: str, value: Any, calls: tuple[Call, Call], detail: str = "", *, trust: bool = False) -> None:
+        with self._guard:
+            if detail:  # what fails may leave an SSL half changed: it is tried on an SSL_CTX that nobody uses
+                self._errors.check(calls[0](self._context._scratch()), detail)
+                self._errors.check(calls[1](self.ssl), detail)
+            else:
+                calls[1](self.ssl)
+            self._own_settings[name] = calls[1]
+
+    def _ask(self, calls: tuple[Call, Call]) -> int:
+        return int(self._get(calls[1]))
+
+    def _set_identity(self, identity: Identity) -> None:
+        if identity.extra and not identity.slots:
+            raise self._errors.failure("a chain belongs to a certificate: give the connection one of its own first")
+        identity.apply(self._context._scratch(), self._errors, 0)
+        identity.apply(self.ssl, self._errors, 1)
+        self._identity = identity
+
+    def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
+        with self._guard:
+            demand = replace(self._demand, mode=mode, callback=value)
+            self._refuse_session(demand, self._context, self._generation)
+            lib.SSL_set_verify(self.ssl, mode, ffi.NULL if callback is None else lib.py_verify)
+            self._verify_callback = callback or _accept_as_is
+            self._record_demand(demand)
+
+    def _set_verify_depth(self, depth: int) -> None:
+        with self._guard:
+            demand = replace(self._demand, depth=depth)
+            self._refuse_session(demand, self._context, self._generation)
+            super()._set_verify_depth(depth)
+            self._record_demand(demand)
+
+    def _set_session_id_context(self, value: bytes) -> None:
+        with self._guard:
+            super()._set_session_id_context(value)
+            self._session_id_context = value
+            self._is_separate = True
+            self._separate_sessions()
+
+    def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
+        """libssl looks most callbacks up in the SSL_CTX, so the connection may need one of its own."""
+        with self._guard:
+            if name not in self._generation.callbacks:
+                if not self._has_own_ctx:
+                    self._move_to_own_ctx()
+                install(self._generation.ctx)
+                self._generation.callbacks[name] = callback
+            self._own_callbacks[name] = callback
+
+    def _move_to_own_ctx(self) -> None:
+        self._attach(self._context._twin_of(self._generation))
+        self._has_own_ctx = True
+        # SSL_set_SSL_CTX gave the SSL the certificates, and what goes with them, of the SSL_CTX.
+        for call in self._own_settings.values():
+            call(self.ssl)
+        self._identity.apply(self.ssl, self._errors, 1)
+
+    def _attach(self, generation: Generation) -> None:
+        self._errors.check(lib.SSL_set_SSL_CTX(self.ssl, generation.ctx) != ffi.NULL, "SSL_set_SSL_CTX")
+        self._generation = generation
 
     def _set_context(self, context: ContextCore) -> None:
         generation = context._use()
         with self._guard:
             self._refuse_session(self._demand, context, generation)
-            self._errors.check(lib.SSL_set_SSL_CTX(self.ssl, generation.ctx) != ffi.NULL, "SSL_set_SSL_CTX")
             self._trusts_otherwise |= generation.store != self._generation.store
-            self._context, self._generation = context, generation
+            self._attach(generation)
+            self._context, self._has_own_ctx = context, False
+            self._identity, self._own_settings = Identity(), {}
             self._separate_sessions()
+
+    # -- what only a connection has ---------------------------------------------------------------------------------
 
     def _set_role(self, *, server: bool) -> None:
         with self._guard:
@@ -149,7 +221,7 @@ class ConnectionCore(Engine):
     def _separate_sessions(self) -> None:
         """Let this server connection's sessions be resumed only where at least the same is verified."""
         usual = self._generation
-        name = usual.session_id_context
+        name = usual.session_id_context if self._session_id_context is None else self._session_id_context
         is_server = bool(lib.SSL_is_server(self.ssl))
         if is_server and self._trusts_otherwise and self._demand.verifies:
             name = os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
@@ -166,23 +238,10 @@ class ConnectionCore(Engine):
 
     # -- settings of extensions -------------------------------------------------------------------------------------
 
-    def _set_alpn(self, wire: bytes) -> None:
-        with self._guard:
-            self._errors.check(lib.SSL_set_alpn_protos(self.ssl, wire, len(wire)) == 0, "SSL_set_alpn_protos")
-
     def _request_ocsp(self) -> None:
         with self._guard:
             done = lib.SSL_set_tlsext_status_type(self.ssl, lib.TLSEXT_STATUSTYPE_ocsp)
             self._errors.check(done, "SSL_set_tlsext_status_type")
-
-    def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
-        """``value`` tells the callback from another, as in `ContextCore._set_verify`."""
-        with self._guard:
-            demand = replace(self._demand, mode=mode, callback=value)
-            self._refuse_session(demand, self._context, self._generation)
-            lib.SSL_set_verify(self.ssl, mode, ffi.NULL if callback is None else lib.py_verify)
-            self._verify_callback = callback or _accept_as_is
-            self._record_demand(demand)
 
     def _set_session(self, session: SessionCore) -> None:
         """Resume a session; ValueError if it is another context's, or was verified with less than is demanded."""
@@ -235,6 +294,12 @@ class ConnectionCore(Engine):
     @needs("SSL_get0_next_proto_negotiated", "an OpenSSL built with NPN")
     def _selected_npn(self) -> bytes:
         return self._selected(lib.SSL_get0_next_proto_negotiated)
+
+    @needs("SSL_get_selected_srtp_profile", "an OpenSSL built with SRTP")
+    def _selected_srtp(self) -> bytes:
+        with self._guard:
+            profile = lib.SSL_get_selected_srtp_profile(self.ssl)
+            return b"" if profile == ffi.NULL else bytes(ffi.string(profile.name))
 
     def _get_server_name(self) -> bytes | None:
         return self._get_text(lambda ssl: lib.SSL_get_servername(ssl, lib.TLSEXT_NAMETYPE_host_name))

@@ -14,16 +14,17 @@ Invariants: ``_generation`` is None or agrees with ``_settings``; no user code r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.guard import Guard
-from openssl_bio._core.identity import Identity, copied_certificate, shared_key
+from openssl_bio._core.identity import Identity
 from openssl_bio._core.pointers import own
 from openssl_bio._core.trust import TrustStore
+from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, same
 
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
@@ -44,14 +45,16 @@ class Generation:
 
     ctx: CData
     store: CData
+    identity: Identity
     callbacks: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    settings: dict[str, Setting] = field(default_factory=dict)  # what it was compiled from, once it is used
     used: bool = False
     trust_epoch: int = 0  # higher than the last generation's if trust or verification changed between them
     demand: Demand = field(default_factory=Demand)
     session_id_context: bytes = DEFAULT_SESSION_ID_CONTEXT
 
 
-class ContextCore:
+class ContextCore(TwinSettings):
     """What connections are made from; see the module's theory of operation."""
 
     _errors: ClassVar[ErrorTable]
@@ -79,18 +82,33 @@ class ContextCore:
 
     def _compile(self, identity: Identity) -> Generation:
         """A new SSL_CTX with everything that is recorded."""
+        store = self._trust.pointer
+        ctx = self._new_ctx(store, identity, self._settings)
+        return Generation(ctx, store, identity, dict(self._callbacks))
+
+    def _new_ctx(self, store: CData, identity: Identity, settings: dict[str, Setting]) -> CData:
         errors = self._errors
         ctx = own(lib.SSL_CTX_new(self._method), lib.SSL_CTX_free, errors, "SSL_CTX_new")
-        store = self._trust.pointer
         lib.SSL_CTX_set1_cert_store(ctx, store)
         # The identity was checked when it was set; a security level set since then must not undo it.
         level = lib.SSL_CTX_get_security_level(ctx)
         lib.SSL_CTX_set_security_level(ctx, 0)
-        identity.apply(ctx, errors)
+        identity.apply(ctx, errors, 0)
         lib.SSL_CTX_set_security_level(ctx, level)
-        for setting in self._settings.values():
+        for setting in settings.values():
             setting.apply(ctx)
-        return Generation(ctx, store, dict(self._callbacks))
+        return ctx
+
+    def _twin_of(self, generation: Generation) -> Generation:
+        """A used generation over again, for one connection to change."""
+        with self._guard:
+            ctx = self._new_ctx(generation.store, generation.identity, generation.settings)
+            return replace(generation, ctx=ctx, callbacks=dict(generation.callbacks))
+
+    def _scratch(self) -> CData:
+        """An empty SSL_CTX, to try something out on."""
+        with self._guard:
+            return own(lib.SSL_CTX_new(self._method), lib.SSL_CTX_free, self._errors, "SSL_CTX_new")
 
     def _recorded(self, name: str, otherwise: Any) -> Any:
         """The value of a setting."""
@@ -140,7 +158,7 @@ class ContextCore:
                 self._errors.check(done, "the sessions cannot be taken over")
         generation.demand = Demand(*self._recorded("verify", ()))
         generation.session_id_context = self._recorded("session_id_context", DEFAULT_SESSION_ID_CONTEXT)
-        generation.used = True
+        generation.used, generation.settings = True, dict(self._settings)
         self._last_used, self._trust_changed = generation, False
 
     @property
@@ -176,86 +194,23 @@ class ContextCore:
             self._generation.callbacks.update(callbacks or {})
             self._trust_changed |= trust
 
-    # -- protocol and ciphers ---------------------------------------------------------------------------------------
+    # -- what setting means for a context (see `twins`) -------------------------------------------------------------
 
-    def _set_min_version(self, version: int) -> None:
+    def _put(self, name: str, value: Any, calls: tuple[Call, Call], detail: str = "", *, trust: bool = False) -> None:
         def apply(ctx: CData) -> None:
-            done = lib.SSL_CTX_set_min_proto_version(ctx, version)
-            self._errors.check(done, f"unsupported minimum protocol version {version:#x}")
+            done = calls[0](ctx)
+            if detail:
+                self._errors.check(done, detail)
 
-        self._set("min_version", version, apply)
+        self._set(name, value, apply, trust=trust)
 
-    def _set_max_version(self, version: int) -> None:
-        def apply(ctx: CData) -> None:
-            done = lib.SSL_CTX_set_max_proto_version(ctx, version)
-            self._errors.check(done, f"unsupported maximum protocol version {version:#x}")
-
-        self._set("max_version", version, apply)
-
-    def _add_options(self, bits: int) -> int:
-        with self._guard:
-            value = lib.SSL_CTX_get_options(self._current().ctx) | bits
-            self._set("options", value, lambda ctx: lib.SSL_CTX_set_options(ctx, value))
-            return int(lib.SSL_CTX_get_options(self._current().ctx))
-
-    def _mode(self, value: int) -> int:
-        def apply(ctx: CData) -> None:
-            lib.SSL_CTX_clear_mode(ctx, lib.SSL_CTX_get_mode(ctx) & ~value)
-            lib.SSL_CTX_set_mode(ctx, value)
-
-        self._set("mode", value, apply)
-        return int(lib.SSL_CTX_get_mode(self._current().ctx))
-
-    def _add_mode(self, bits: int) -> int:
-        with self._guard:
-            return self._mode(lib.SSL_CTX_get_mode(self._current().ctx) | bits)
-
-    def _clear_mode(self, bits: int) -> int:
-        with self._guard:
-            return self._mode(lib.SSL_CTX_get_mode(self._current().ctx) & ~bits)
-
-    def _set_ciphers(self, ciphers: bytes) -> None:
-        def apply(ctx: CData) -> None:
-            self._errors.check(lib.SSL_CTX_set_cipher_list(ctx, ciphers), f"no usable cipher in {ciphers!r}")
-
-        self._set("cipher_list", ciphers, apply)
-
-    def _set_ciphersuites(self, ciphersuites: bytes) -> None:
-        def apply(ctx: CData) -> None:
-            done = lib.SSL_CTX_set_ciphersuites(ctx, ciphersuites)
-            self._errors.check(done, f"no usable TLS 1.3 ciphersuite in {ciphersuites!r}")
-
-        self._set("ciphersuites", ciphersuites, apply)
-
-    # -- identity ---------------------------------------------------------------------------------------------------
+    def _ask(self, calls: tuple[Call, Call]) -> int:
+        return int(calls[0](self.ctx))
 
     def _set_identity(self, identity: Identity) -> None:
-        """Compile a generation with another identity; the old one stays if that fails."""
         if not identity.equals(self._identity):
             self._generation = self._compile(identity)
             self._identity = identity
-
-    def _use_certificate(self, certificate: CData, chain: Sequence[CData] | None = None) -> None:
-        """Use a copy of a certificate, and references to the certificates of its chain."""
-        with self._guard:
-            copy = copied_certificate(certificate, self._errors)
-            self._set_identity(self._identity.with_certificate(copy, self._errors, chain))
-
-    def _use_key(self, key: CData) -> None:
-        with self._guard:
-            self._set_identity(self._identity.with_key(shared_key(key, self._errors)))
-
-    def _add_extra_chain(self, certificate: CData) -> None:
-        with self._guard:
-            self._set_identity(self._identity.with_extra(copied_certificate(certificate, self._errors)))
-
-    def _check_key(self) -> None:
-        with self._guard:
-            self._errors.check(
-                lib.SSL_CTX_check_private_key(self._current().ctx), "the certificate and the private key do not match"
-            )
-
-    # -- verification -----------------------------------------------------------------------------------------------
 
     def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
         entry = ffi.NULL if callback is None else lib.py_verify
@@ -267,31 +222,10 @@ class ContextCore:
             trust=True,
         )
 
-    def _set_verify_depth(self, depth: int) -> None:
-        self._set("verify_depth", depth, lambda ctx: lib.SSL_CTX_set_verify_depth(ctx, depth), trust=True)
+    def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
+        self._set(name, value, install, callbacks={name: callback})
 
-    def _set_client_cas(self, names: Sequence[CData], value: tuple[bytes, ...]) -> None:
-        """Send these names (owned X509_NAMEs, in DER ``value``) with a request for a client's certificate."""
-
-        def apply(ctx: CData) -> None:
-            stack = lib.sk_X509_NAME_new_null()
-            for name in names:
-                lib.sk_X509_NAME_push(stack, lib.X509_NAME_dup(name))
-            lib.SSL_CTX_set_client_CA_list(ctx, stack)  # takes the stack and the names
-
-        self._set("client_cas", value, apply)
-
-    # -- sessions ---------------------------------------------------------------------------------------------------
-
-    def _set_session_id_context(self, value: bytes) -> None:
-        if len(value) > lib.SSL_MAX_SID_CTX_LENGTH:
-            raise self._errors.failure(f"a session id context has at most {lib.SSL_MAX_SID_CTX_LENGTH} bytes")
-
-        def apply(ctx: CData) -> None:
-            done = lib.SSL_CTX_set_session_id_context(ctx, value, len(value))
-            self._errors.check(done, "SSL_CTX_set_session_id_context")
-
-        self._set("session_id_context", value, apply)
+    # -- what only a context has ------------------------------------------------------------------------------------
 
     def _set_session_cache_mode(self, mode: int) -> int:
         with self._guard:
@@ -304,59 +238,3 @@ class ContextCore:
             before = int(lib.SSL_CTX_get_timeout(self._current().ctx))
             self._set("timeout", seconds, lambda ctx: lib.SSL_CTX_set_timeout(ctx, seconds))
             return before
-
-    # -- protocols of the application, and callbacks ----------------------------------------------------------------
-
-    def _set_alpn(self, wire: bytes) -> None:
-        def apply(ctx: CData) -> None:
-            self._errors.check(lib.SSL_CTX_set_alpn_protos(ctx, wire, len(wire)) == 0, "SSL_CTX_set_alpn_protos")
-
-        self._set("alpn", wire, apply)
-
-    def _set_callback(
-        self, name: str, callback: Callable[..., Any], value: object, install: Callable[[CData], object]
-    ) -> None:
-        """Record a callback: what the core calls, what tells whether it is another one, and what installs it in C."""
-        self._set(name, value, install, callbacks={name: callback})
-
-    def _on_servername(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_servername
-        self._set_callback(
-            "servername", callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_servername_callback(ctx, entry)
-        )
-
-    def _on_alpn_select(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_alpn_select
-        self._set_callback(
-            "alpn_select", callback, value, lambda ctx: lib.SSL_CTX_set_alpn_select_cb(ctx, entry, ffi.NULL)
-        )
-
-    @needs("SSL_CTX_set_next_protos_advertised_cb", "an OpenSSL built with NPN")
-    def _on_npn_advertise(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_npn_advertise
-        self._set_callback(
-            "npn_advertise",
-            callback,
-            value,
-            lambda ctx: lib.SSL_CTX_set_next_protos_advertised_cb(ctx, entry, ffi.NULL),
-        )
-
-    @needs("SSL_CTX_set_next_proto_select_cb", "an OpenSSL built with NPN")
-    def _on_npn_select(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_npn_select
-        self._set_callback(
-            "npn_select", callback, value, lambda ctx: lib.SSL_CTX_set_next_proto_select_cb(ctx, entry, ffi.NULL)
-        )
-
-    def _on_ocsp(self, side: str, callback: Callable[..., Any], value: object) -> None:
-        """``side`` is "ocsp_server" or "ocsp_client": one C callback serves both."""
-        entry = lib.py_status
-        self._set_callback(side, callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_status_cb(ctx, entry))
-
-    def _on_info(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_info
-        self._set_callback("info", callback, value, lambda ctx: lib.SSL_CTX_set_info_callback(ctx, entry))
-
-    def _on_keylog(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_keylog
-        self._set_callback("keylog", callback, value, lambda ctx: lib.SSL_CTX_set_keylog_callback(ctx, entry))

@@ -17,9 +17,13 @@ oracle for any other engine.  The interface, for whoever writes the next one:
 ``_take``           Up to n bytes of ciphertext for the peer; b"" when there are none.
 ``_mark_eof``       The peer will send no more.
 ``_pending_bytes``  How many decrypted bytes wait.
+``_waiting_bytes``  How many bytes of ciphertext wait to be taken; on datagrams, in the next one.
 ==================  ===================================================================================================
 
-On datagrams (DTLS) ``_read`` never joins two and ``_write`` never splits one.
+On datagrams (DTLS) ``_read`` never joins two and ``_write`` never splits one; ``_feed`` and ``_take`` move one
+datagram a call, and ``_take`` raises ValueError where it would cut one.  Three more operations belong to them:
+``_listen`` waits for a ClientHello with a valid cookie, ``_timeout`` tells the microseconds until ``_handle_timeout``
+has to be called (-1 for never), which sends the last flight again if its timer has expired, and tells whether it did.
 
 What every operation promises.  It runs under the connection's guard; called from one of the connection's own callbacks
 it raises RuntimeError and does nothing.  An exception that a callback raised comes first, also where libssl reported
@@ -58,12 +62,14 @@ class Engine:
         self._unread = b""
         self.ssl = ssl
         self._outcome = own(lib.obio_outcome_new(), lib.obio_outcome_free, self._errors, "obio_outcome_new")
+        self._datagrams = bool(lib.SSL_is_dtls(ssl))
         self._incoming = self._attached(lib.SSL_set0_rbio, incoming)
         self._outgoing = self._attached(lib.SSL_set0_wbio, outgoing)
 
     def _attached(self, attach: Callable[[CData, CData], None], bio: CData | None) -> CData:
         if bio is None:
-            bio = own(lib.BIO_new(lib.BIO_s_mem()), lib.BIO_free, self._errors, "BIO_new")
+            method = lib.obio_datagrams() if self._datagrams else lib.BIO_s_mem()
+            bio = own(lib.BIO_new(method), lib.BIO_free, self._errors, "BIO_new")
         lib.BIO_up_ref(bio)  # the SSL takes one reference, and this object keeps one
         attach(self.ssl, bio)
         return bio
@@ -182,6 +188,8 @@ class Engine:
             return count
 
     def _write_many(self, parts: Iterable[BytesLike]) -> int:
+        if self._datagrams:
+            return sum(self._write(part) for part in parts)
         return self._write(b"".join(parts))
 
     def _shutdown(self) -> bool:
@@ -190,6 +198,23 @@ class Engine:
             done = self._run(lib.obio_shutdown)
             self._unless_ok()
             return bool(done)
+
+    def _listen(self) -> None:
+        with self._guard:
+            self._refuse()
+            self._run(lib.obio_listen)
+            self._unless_ok()
+
+    def _timeout(self) -> int:
+        with self._guard:
+            return int(lib.obio_timeout(self.ssl))
+
+    def _handle_timeout(self) -> bool:
+        with self._guard:
+            self._refuse()
+            again = self._run(lib.obio_handle_timeout)
+            self._unless_ok()
+            return bool(again)
 
     def _feed(self, data: BytesLike) -> int:
         with self._guard, ffi.from_buffer("unsigned char[]", data) as source:
@@ -202,7 +227,10 @@ class Engine:
     def _take(self, size: int) -> bytes:
         with self._guard:
             self._guard.refuse_io()
-            size = min(size, lib.BIO_ctrl_pending(self._outgoing), INT_MAX)
+            waiting = lib.BIO_ctrl_pending(self._outgoing)
+            if self._datagrams and size < waiting:
+                raise ValueError(f"the next datagram has {waiting} bytes, and only {size} were asked for")
+            size = min(size, waiting, INT_MAX)
             if size <= 0:
                 return b""
             buffer = new_buffer(size)
@@ -216,3 +244,7 @@ class Engine:
     def _pending_bytes(self) -> int:
         with self._guard:
             return len(self._unread) + int(lib.SSL_pending(self.ssl))
+
+    def _waiting_bytes(self) -> int:
+        with self._guard:
+            return int(lib.BIO_ctrl_pending(self._outgoing))

@@ -2,8 +2,8 @@
 
 Theory of operation.  libssl keeps one certificate, key and chain for each type of key (RSA, EC ...), and forgets a key
 that does not match a certificate given later.  An `Identity` is the same as an immutable value, so that it can be
-applied to any number of SSL_CTX, and so that a context can keep using its last matching pair between a new certificate
-and its key.
+applied to any number of SSL_CTX and SSL, and so that a context can keep using its last matching pair between a new
+certificate and its key.
 """
 
 from __future__ import annotations
@@ -97,25 +97,38 @@ class Identity:
         """The identity with one more certificate that is sent after the leaf."""
         return replace(self, extra=(*self.extra, certificate))
 
-    def apply(self, ctx: CData, errors: ErrorTable) -> None:
-        """Give all of it to a fresh SSL_CTX."""
+    def apply(self, target: CData, errors: ErrorTable, side: int) -> None:
+        """Give all of it to an SSL_CTX (side 0), which must be a fresh one, or to an SSL (side 1)."""
+        use_certificate, use_key, add_to_chain, add_extra = _CALLS[side]
         for _, slot in self.slots:
             if slot.certificate is not None:
-                errors.check(lib.SSL_CTX_use_certificate(ctx, slot.certificate), "the certificate cannot be used")
+                errors.check(use_certificate(target, slot.certificate), "the certificate cannot be used")
+            if side:
+                lib.SSL_set0_chain(target, ffi.NULL)
             for certificate in slot.chain:
-                done = _give(lib.SSL_CTX_add0_chain_cert, ctx, certificate)
-                errors.check(done, "a certificate of the chain cannot be used")
+                errors.check(_give(add_to_chain, target, certificate), "a certificate of the chain cannot be used")
             if slot.key is not None:
-                errors.check(lib.SSL_CTX_use_PrivateKey(ctx, slot.key), "the private key cannot be used")
+                errors.check(use_key(target, slot.key), "the private key cannot be used")
         for certificate in self.extra:
-            done = _give(lib.SSL_CTX_add_extra_chain_cert, ctx, certificate)
-            errors.check(done, "the extra chain certificate cannot be used")
+            errors.check(_give(add_extra, target, certificate), "the extra chain certificate cannot be used")
 
 
-def _give(add: Callable[[CData, CData], int], ctx: CData, certificate: CData) -> bool:
+# An SSL has no certificates that go with any leaf; they are added to the chain of the last one.
+_CALLS = (
+    (
+        lib.SSL_CTX_use_certificate,
+        lib.SSL_CTX_use_PrivateKey,
+        lib.SSL_CTX_add0_chain_cert,
+        lib.SSL_CTX_add_extra_chain_cert,
+    ),
+    (lib.SSL_use_certificate, lib.SSL_use_PrivateKey, lib.SSL_add0_chain_cert, lib.SSL_add0_chain_cert),
+)
+
+
+def _give(add: Callable[[CData, CData], int], target: CData, certificate: CData) -> bool:
     """Call a function that takes over a reference to a certificate when it succeeds."""
     lib.X509_up_ref(certificate)
-    done = bool(add(ctx, certificate))
+    done = bool(add(target, certificate))
     if not done:
         lib.X509_free(certificate)
     return done

@@ -21,6 +21,7 @@ __all__ = [
     "input_bio",
     "load_certificate",
     "load_certificates",
+    "load_parameters",
     "load_private_key",
     "load_public_key",
     "read_file",
@@ -92,6 +93,12 @@ def load_public_key(data: bytes, filetype_is_pem: bool, errors: ErrorTable, what
         else:
             key = lib.d2i_PUBKEY_bio(bio, ffi.NULL)
         return own(key, lib.EVP_PKEY_free, errors, what)
+
+
+def load_parameters(data: bytes, errors: ErrorTable, what: str) -> CData:
+    """Read PEM parameters of a key exchange (``PEM_read_bio_Parameters``): an owned EVP_PKEY without a key."""
+    with input_bio(data, errors) as bio:
+        return own(lib.PEM_read_bio_Parameters(bio, ffi.NULL), lib.EVP_PKEY_free, errors, what)
 
 
 def load_certificate(data: bytes, filetype_is_pem: bool, errors: ErrorTable, what: str) -> CData:

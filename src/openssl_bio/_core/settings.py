@@ -1,4 +1,4 @@
-"""More settings of contexts: options by value, groups, signature algorithms, tickets, pre-shared keys, counters.
+"""More settings of contexts: verification flags, a single group, pre-shared keys, messages; and counters.
 
 Theory of operation.  As in `context`: each setter applies its setting to an SSL_CTX that no connection uses yet, and
 records it as a value and a function that applies it again.  Where libssl keeps bits, the value is all of them, so that
@@ -40,15 +40,6 @@ class SettingsCore(ContextCore):
         with self._guard:
             return function(self._current().ctx)
 
-    def _set_options(self, bits: int) -> None:
-        """Set exactly these ``SSL_OP_*``."""
-
-        def apply(ctx: CData) -> None:
-            lib.SSL_CTX_clear_options(ctx, lib.SSL_CTX_get_options(ctx) & ~bits)
-            lib.SSL_CTX_set_options(ctx, bits)
-
-        self._set("options", bits, apply)
-
     def _get_verify_flags(self) -> int:
         return int(self._read(lambda ctx: lib.X509_VERIFY_PARAM_get_flags(lib.SSL_CTX_get0_param(ctx))))
 
@@ -63,43 +54,11 @@ class SettingsCore(ContextCore):
 
         self._set("verify_flags", flags, apply, trust=True)
 
-    def _set_list(self, name: str, function: Callable[[CData, CData], int], names: bytes) -> None:
-        """Call one of libssl's setters that take a list of names, separated by colons."""
-        self._set(name, names, lambda ctx: self._errors.check(function(ctx, names), f"{name} {names!r}"))
-
-    def _set_groups(self, names: bytes) -> None:
-        self._set_list("groups", lib.SSL_CTX_set1_groups_list, names)
-
     def _set_group(self, nid: int) -> None:
         def apply(ctx: CData) -> None:
             self._errors.check(lib.SSL_CTX_set1_groups(ctx, ffi.new("int[]", [nid]), 1), "SSL_CTX_set1_groups")
 
         self._set("groups", nid, apply)
-
-    def _set_signature_algorithms(self, names: bytes) -> None:
-        self._set_list("signature algorithms", lib.SSL_CTX_set1_sigalgs_list, names)
-
-    def _set_client_signature_algorithms(self, names: bytes) -> None:
-        """Those that a server asks its clients' certificates for."""
-        self._set_list("client signature algorithms", lib.SSL_CTX_set1_client_sigalgs_list, names)
-
-    def _set_dh_parameters(self, parameters: CData) -> None:
-        """Use an owned EVP_PKEY that holds DH parameters."""
-
-        def apply(ctx: CData) -> None:
-            lib.EVP_PKEY_up_ref(parameters)
-            done = lib.SSL_CTX_set0_tmp_dh_pkey(ctx, parameters)
-            if not done:
-                lib.EVP_PKEY_free(parameters)
-            self._errors.check(done, "the DH parameters cannot be used")
-
-        self._set("dh parameters", parameters, apply)
-
-    def _set_tickets(self, count: int) -> None:
-        """How many tickets a server sends after a TLS 1.3 handshake."""
-        self._set(
-            "tickets", count, lambda ctx: self._errors.check(lib.SSL_CTX_set_num_tickets(ctx, count), "the tickets")
-        )
 
     def _counters(self) -> dict[str, int]:
         with self._guard:

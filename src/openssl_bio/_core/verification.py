@@ -30,11 +30,12 @@ def same(left: Any, right: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demand:
-    """``SSL_VERIFY_*`` bits, what tells the verify callback from another, and the host that is verified."""
+    """``SSL_VERIFY_*`` bits, what tells the verify callback from another, the host that is verified, a depth."""
 
     mode: int = lib.SSL_VERIFY_NONE
     callback: object = None
     host: str | None = None
+    depth: int | None = None  # the connection's own
 
     @property
     def verifies(self) -> bool:
@@ -43,7 +44,8 @@ class Demand:
 
     def equals(self, other: Demand) -> bool:
         """Whether another connection demands the same."""
-        return same((self.mode, self.callback, self.host), (other.mode, other.callback, other.host))
+        mine = (self.mode, self.callback, self.host, self.depth)
+        return same(mine, (other.mode, other.callback, other.host, other.depth))
 
     def missing(self, verified: Demand | None) -> str:
         """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
@@ -56,8 +58,8 @@ class Demand:
             return f"the session was verified for {made_for}, and not for the host {self.host!r}"
         if self.mode & ~verified.mode & _BITS:
             return f"the session was made with verify mode {verified.mode}, which demands less than {self.mode}"
-        if self.verifies and not same(self.callback, verified.callback):
-            return "the session was made with another verify callback"
+        if self.verifies and not same((self.callback, self.depth), (verified.callback, verified.depth)):
+            return "the session was made with another verify callback or depth"
         return ""
 
 
@@ -70,4 +72,4 @@ def session_id_context(base: bytes, usual: Demand, demand: Demand) -> bytes:
         return base
     if not same(demand.callback, usual.callback):
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
-    return hashlib.sha256(repr((base, demand.mode, demand.host)).encode()).digest()
+    return hashlib.sha256(repr((base, demand.mode, demand.host, demand.depth)).encode()).digest()

@@ -183,6 +183,50 @@ int obio_shutdown(SSL *ssl, obio_outcome *outcome)
     return SSL_ERROR_NONE;
 }
 
+/* The count is 1 when a ClientHello with a valid cookie has come. */
+int obio_listen(SSL *ssl, obio_outcome *outcome)
+{
+    BIO_ADDR *peer = BIO_ADDR_new();
+    int result;
+
+    begin(outcome);
+    if (peer == NULL)
+        return conclude(ssl, -1, 0, outcome);
+    result = DTLSv1_listen(ssl, peer);
+    BIO_ADDR_free(peer);
+    if (result == 0) { /* it tells SSL_get_error() nothing */
+        ERR_clear_error();
+        outcome->ssl_error = SSL_ERROR_WANT_READ;
+        return SSL_ERROR_WANT_READ;
+    }
+    return conclude(ssl, result, result > 0, outcome);
+}
+
+/* The count is 1 if a timer had expired, and the last flight was sent again. */
+int obio_handle_timeout(SSL *ssl, obio_outcome *outcome)
+{
+    int result;
+
+    begin(outcome);
+    result = (int)DTLSv1_handle_timeout(ssl);
+    if (result >= 0) {
+        ERR_clear_error();
+        outcome->count = result > 0;
+        return SSL_ERROR_NONE;
+    }
+    return conclude(ssl, result, 0, outcome);
+}
+
+/* Microseconds until the running timer expires; -1 if none runs. */
+long long obio_timeout(SSL *ssl)
+{
+    struct timeval left;
+
+    if (!DTLSv1_get_timeout(ssl, &left))
+        return -1;
+    return (long long)left.tv_sec * 1000000 + left.tv_usec;
+}
+
 /*
  * End the connection with a fatal alert to the peer.
  *

@@ -1,22 +1,26 @@
-"""``SSL.Connection``, over memory BIOs."""
+"""``SSL.Connection``, over memory or over a socket."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from socket import MSG_PEEK
 from typing import Any, ClassVar, NoReturn
 
-from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.engine import INT_MAX
-from openssl_bio._core.errors import ErrorTable, Kind, Outcome
+from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.pointers import BytesLike
-from openssl_bio.pyopenssl._arguments import bits, c_string, integer, protocols, without_text
+from openssl_bio._core.pump import SLICE, SocketPump
+from openssl_bio.pyopenssl._arguments import c_string, integer, without_text
+from openssl_bio.pyopenssl._callbacks import Callbacks
 from openssl_bio.pyopenssl._connection_certificates import ConnectionCertificates
-from openssl_bio.pyopenssl._context import Context, VerifyCallback, verifier
-from openssl_bio.pyopenssl._errors import SSL_ERRORS
+from openssl_bio.pyopenssl._context import Context
+from openssl_bio.pyopenssl._datagrams import Datagrams
+from openssl_bio.pyopenssl._errors import SSL_ERRORS, WantReadError
+from openssl_bio.pyopenssl._negotiated import Negotiated
 from openssl_bio.pyopenssl._session import Session
-
-_LONGEST_EXPORT = 65535
+from openssl_bio.pyopenssl._settings import Settings
 
 
 def _buffer(data: BytesLike | str) -> BytesLike:
@@ -35,50 +39,109 @@ def _size(value: object, what: str = "bufsiz") -> int:
     return size
 
 
-class Connection(ConnectionCertificates):
-    """One TLS connection: pyOpenSSL's ``Connection``, driven through memory.
+def _descriptor(socket: Any) -> Callable[[], int]:
+    """What tells the file descriptor of a socket, or of whatever else has ``fileno()``, or is a descriptor."""
+    number = socket if isinstance(socket, int) else getattr(socket, "fileno", lambda: None)()
+    if not isinstance(number, int):
+        raise TypeError("argument must be an int, or have a fileno() method.")
+    if number < 0:
+        raise ValueError(f"file descriptor cannot be a negative integer ({number})")
+    fileno: Callable[[], int] = (lambda: number) if isinstance(socket, int) else socket.fileno
+    return fileno
 
-    Ciphertext from the peer goes in with `bio_write` and ciphertext for the peer comes out of `bio_read`; the other
-    methods raise `WantReadError` when they need more of it.
 
-    ``context`` is a Context; ``socket`` must be None. A TypeError otherwise, or a NotImplementedError for a socket.
+class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callbacks):
+    """One TLS connection: pyOpenSSL's ``Connection``, driven through memory or over a socket.
+
+    ``context`` is a Context, TypeError otherwise. Without a ``socket``, ciphertext from the peer goes in with
+    `bio_write` and ciphertext for the peer comes out of `bio_read`; the other methods raise `WantReadError` when they
+    need more.
+
+    ``socket`` may be a socket, anything with a ``fileno()``, or a file descriptor; the connection does not close it.
+    The methods then wait as the descriptor does: one that does not block (a socket with a time-out is one) makes them
+    raise `WantReadError` or `WantWriteError`, and the same call has to be made again when it is ready. What the
+    transport refuses is a `SysCallError`. Other attributes are the socket's.
     """
 
     _errors: ClassVar[ErrorTable] = SSL_ERRORS
 
-    def __init__(self, context: Context, socket: None = None) -> None:
+    def __init__(self, context: Context, socket: Any = None) -> None:
         if not isinstance(context, Context):
             raise TypeError("context must be a Context instance")
-        if socket is not None:
-            raise NotImplementedError("connections over sockets are not there yet: use memory (socket=None)")
+        self._socket = socket
+        self._pump = None if socket is None else SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
         super().__init__(context)
         self._app_data: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        """The socket's attribute, where the connection has none of that name."""
+        socket = self.__dict__.get("_socket")
+        if socket is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(socket, name)
 
     @property
     def _ssl(self) -> CData:
         """The ``SSL *``, for third parties."""
         return self.ssl
 
-    # -- ciphertext -------------------------------------------------------------------------------------------------
+    # -- ciphertext, without a socket -------------------------------------------------------------------------------
+
+    def _only_memory(self) -> None:
+        if self._pump is not None:
+            raise TypeError("Connection sock was not None")
 
     def bio_read(self, bufsiz: int) -> bytes:
-        """Take up to ``bufsiz`` bytes for the peer. WantReadError if there are none."""
+        """Take up to ``bufsiz`` bytes for the peer, on DTLS one datagram. WantReadError if there are none.
+
+        TypeError if the connection has a socket; ValueError if the datagram is larger than ``bufsiz``.
+        """
+        self._only_memory()
         data = self._take(_size(bufsiz))
-        if not data and not self._waiting():
-            raise SSL_ERRORS.error(Outcome(Kind.WANT_READ))
+        if not data and not self._waiting_bytes():
+            raise WantReadError
         return data
 
-    def _waiting(self) -> int:
-        with self._guard:
-            return int(lib.BIO_ctrl_pending(self._outgoing))
-
     def bio_write(self, buf: BytesLike) -> int:
-        """Put in ciphertext from the peer, and return its length in bytes. Any amount is kept."""
+        """Put in ciphertext from the peer, on DTLS one datagram, and return its length in bytes. Any amount is kept.
+
+        TypeError if the connection has a socket.
+        """
+        self._only_memory()
         return self._feed(_buffer(buf))
 
     def bio_shutdown(self) -> None:
-        """Say that the peer will send no more."""
+        """Say that the peer will send no more. TypeError if the connection has a socket."""
+        self._only_memory()
         self._mark_eof()
+
+    # -- the socket -------------------------------------------------------------------------------------------------
+
+    def connect(self, addr: Any) -> None:
+        """Be the client, and connect the socket; raises what the socket raises. The handshake comes later."""
+        self.set_connect_state()
+        self._transport().connect(addr)
+
+    def connect_ex(self, addr: Any) -> int:
+        """`connect` with the socket's ``connect_ex``, which returns an errno instead of raising it."""
+        self.set_connect_state()
+        return int(self._transport().connect_ex(addr))
+
+    def accept(self) -> tuple[Connection, Any]:
+        """Accept a connection on a listening socket: a server's Connection with the same context, and the address."""
+        socket, address = self._transport().accept()
+        connection = Connection(self.get_context(), socket)
+        connection.set_accept_state()
+        return connection, address
+
+    def sock_shutdown(self, *args: Any, **kwargs: Any) -> None:
+        """The socket's own ``shutdown``, which knows nothing of TLS."""
+        self._transport().shutdown(*args, **kwargs)
+
+    def _transport(self) -> Any:
+        if self._socket is None:
+            raise AttributeError("this connection has no socket")
+        return self._socket
 
     # -- the connection ---------------------------------------------------------------------------------------------
 
@@ -92,23 +155,37 @@ class Connection(ConnectionCertificates):
 
     def do_handshake(self) -> None:
         """Go on with the handshake. WantReadError until it is done, Error if it failed."""
-        self._handshake()
+        if self._pump is None:
+            return self._handshake()
+        return self._pump.drive(self, "do_handshake", self._handshake)  # type: ignore[no-any-return]
 
     def send(self, buf: BytesLike, flags: int = 0) -> int:
-        """Seal data, and return how many bytes: all, unless the peer must speak first. ``flags`` are ignored."""
+        """Seal data, and return how many bytes: all in memory, up to 64 KiB over a socket. ``flags`` are ignored.
+
+        WantReadError or WantWriteError means that nothing counts as sent yet: call again with the same data.
+        ValueError for more than 2**31-1 bytes.
+        """
         data = _buffer(buf)
         if memoryview(data).nbytes > INT_MAX:
             raise ValueError("Cannot send more than 2**31-1 bytes at once.")
-        return self._write(data)
+        return self._write(data) if self._pump is None else self._send(memoryview(data).cast("B"), self._pump)
+
+    def _send(self, data: memoryview, pump: SocketPump) -> int:
+        part = data if self._datagrams else data[:SLICE]
+        count: int = pump.drive(self, "send", lambda: self._write(part))
+        if count > len(part):
+            raise SSL_ERRORS.failure(f"bad write retry: {count} bytes wait to be sent, and {len(part)} were given")
+        return count
 
     write = send
 
     def sendall(self, buf: BytesLike, flags: int = 0) -> int:
-        """Seal all of the data, and return how many bytes."""
+        """`send` until all of the data is sent, and return how many bytes."""
         data = memoryview(_buffer(buf)).cast("B")
         sent = 0
         while sent < len(data):
-            sent += self._write(data[sent : sent + INT_MAX])
+            part = data[sent : sent + INT_MAX]
+            sent += self._write(part) if self._pump is None else self._send(part, self._pump)
         return sent
 
     def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
@@ -117,7 +194,10 @@ class Connection(ConnectionCertificates):
         The only flag that counts is MSG_PEEK: leave what is returned to be read again.
         """
         size = _size(bufsiz)
-        return self._peek(size) if flags is not None and flags & MSG_PEEK else self._read(size)
+        operation = self._peek if flags is not None and flags & MSG_PEEK else self._read
+        if self._pump is None:
+            return operation(size)
+        return self._pump.receive(self, lambda: operation(size))  # type: ignore[no-any-return]
 
     read = recv
 
@@ -128,11 +208,15 @@ class Connection(ConnectionCertificates):
                 raise TypeError(f"{type(buffer).__name__!r} object does not support item assignment")
             with view.cast("B") as octets:
                 room = len(octets) if nbytes is None else min(_size(nbytes, "nbytes"), len(octets))
-                if flags is None or not flags & MSG_PEEK:
-                    return self._read_into(octets, room)
-                data = self._peek(room)
-                octets[: len(data)] = data
-                return len(data)
+                operation = self._peek_into if flags is not None and flags & MSG_PEEK else self._read_into
+                if self._pump is None:
+                    return operation(octets, room)
+                return self._pump.receive(self, lambda: operation(octets, room))  # type: ignore[no-any-return]
+
+    def _peek_into(self, buffer: memoryview, size: int) -> int:
+        data = self._peek(size)
+        buffer[: len(data)] = data
+        return len(data)
 
     def pending(self) -> int:
         """How many decrypted bytes wait to be received."""
@@ -140,7 +224,28 @@ class Connection(ConnectionCertificates):
 
     def shutdown(self) -> bool:
         """Send close_notify. True when the peer's has come too, False while it is awaited."""
-        return self._shutdown()
+        if self._pump is None:
+            return self._shutdown()
+        return self._pump.drive(self, "shutdown", self._shutdown)  # type: ignore[no-any-return]
+
+    def renegotiate(self) -> bool:
+        """Ask for a new handshake on TLS 1.2, which `do_handshake` begins; False if one was asked for already.
+
+        Error on TLS 1.3, which has none.
+        """
+        if self.renegotiate_pending():
+            return False
+        with self._guard:
+            self._errors.check(lib.SSL_renegotiate(self.ssl) == 1, "SSL_renegotiate")
+            return True
+
+    def renegotiate_pending(self) -> bool:
+        """Whether a renegotiation was asked for and is not over."""
+        return bool(self._get(lib.SSL_renegotiate_pending))
+
+    def total_renegotiations(self) -> int:
+        """How many renegotiations this connection has begun."""
+        return int(self._get(lib.SSL_total_renegotiations))
 
     def get_shutdown(self) -> int:
         """The bits SENT_SHUTDOWN and RECEIVED_SHUTDOWN."""
@@ -157,7 +262,13 @@ class Connection(ConnectionCertificates):
 
     def want_write(self) -> bool:
         """The last operation needs room for ciphertext."""
-        return bool(self._get(lib.SSL_want_write))
+        return self._pump is not None and self._pump.blocked
+
+    def _passphrase_callback(self) -> Callable[[int, bool], bytes] | None:
+        return self.get_context()._passphrase_callback()
+
+    def _present_client_cas(self) -> list[CData]:
+        return self._client_ca_names()
 
     def makefile(self, *args: Any, **kwargs: Any) -> NoReturn:
         """NotImplementedError, as in the original."""
@@ -188,14 +299,6 @@ class Connection(ConnectionCertificates):
         """The name the client sent, or None."""
         return self._get_server_name()
 
-    def set_verify(self, mode: int, callback: VerifyCallback | None = None) -> None:
-        """`Context.set_verify` for this connection alone. ValueError if a session that verified less is resumed."""
-        self._set_verify(bits(mode, "mode"), verifier(callback), callback)
-
-    def get_verify_mode(self) -> int:
-        """The ``VERIFY_*`` bits of this connection."""
-        return int(self._get(lib.SSL_get_verify_mode))
-
     def set_verify_host(self, host: str) -> None:
         """Verify also that the peer's certificate is for this DNS name or IP address.
 
@@ -210,14 +313,6 @@ class Connection(ConnectionCertificates):
             # To libssl an empty name means any, and one with a leading dot all below it.
             raise ValueError(f"host must be a DNS name or an IP address, not {host!r}")
         self._set_verify_host(host)
-
-    def get_verify_result(self) -> int:
-        """How verification ended (``X509VerificationCodes``); ``OK`` also if there was none."""
-        return int(self._get(lib.SSL_get_verify_result))
-
-    def set_alpn_protos(self, protos: list[bytes]) -> None:
-        """`Context.set_alpn_protos` for this connection alone."""
-        self._set_alpn(protocols(protos))
 
     def request_ocsp(self) -> None:
         """Ask the server to staple an OCSP response; see `Context.set_ocsp_client_callback`."""
@@ -255,99 +350,6 @@ class Connection(ConnectionCertificates):
         if session._core is None:
             raise ValueError("the session is empty: it was not returned by get_session()")
         self._set_session(session._core)
-
-    def session_reused(self) -> bool:
-        """Whether the handshake resumed a session. ``SSL_session_reused``."""
-        return bool(self._get(lib.SSL_session_reused))
-
-    # -- what was negotiated ----------------------------------------------------------------------------------------
-
-    def get_cipher_list(self) -> list[str]:
-        """The ciphers that may be negotiated, best first."""
-        return self._get_ciphers()
-
-    def get_cipher_name(self) -> str | None:
-        """The cipher in use, in OpenSSL's name."""
-        return _text(self._get_cipher(lambda cipher: _bytes(lib.SSL_CIPHER_get_name(cipher))))
-
-    def get_cipher_version(self) -> str | None:
-        """The protocol version that the cipher in use belongs to."""
-        return _text(self._get_cipher(lambda cipher: _bytes(lib.SSL_CIPHER_get_version(cipher))))
-
-    def get_cipher_bits(self) -> int | None:
-        """How many secret bits the cipher in use has."""
-        bits: int | None = self._get_cipher(lambda cipher: lib.SSL_CIPHER_get_bits(cipher, ffi.NULL))
-        return bits
-
-    def get_group_name(self) -> str | None:
-        """The group of the key exchange, such as ``x25519``, or None before it."""
-        return self._get_group()
-
-    def get_protocol_version(self) -> int:
-        """The protocol version as a number, such as 0x304."""
-        return int(self._get(lib.SSL_version))
-
-    def get_protocol_version_name(self) -> str:
-        """The protocol version as text, such as ``TLSv1.3``."""
-        return (self._get_text(lib.SSL_get_version) or b"").decode()
-
-    def get_alpn_proto_negotiated(self) -> bytes:
-        """The protocol that ALPN chose; b"" if none."""
-        return self._selected(lib.SSL_get0_alpn_selected)
-
-    def get_next_proto_negotiated(self) -> bytes:
-        """The protocol that NPN chose; b"" if none."""
-        return self._selected_npn()
-
-    def get_state_string(self) -> bytes:
-        """What the handshake is doing, in libssl's words."""
-        return self._get_text(lib.SSL_state_string_long) or b""
-
-    # -- secrets ----------------------------------------------------------------------------------------------------
-
-    def client_random(self) -> bytes | None:
-        """The client's random value, or None before there is a session."""
-        return self._random(lib.SSL_get_client_random)
-
-    def server_random(self) -> bytes | None:
-        """The server's random value, or None before there is a session."""
-        return self._random(lib.SSL_get_server_random)
-
-    def _random(self, function: CData) -> bytes | None:
-        return None if self._get(lib.SSL_get_session) == ffi.NULL else self._get_bytes(function)
-
-    def master_key(self) -> bytes | None:
-        """The session's master secret, or None before there is one."""
-        return self._master_key() or None
-
-    def get_finished(self) -> bytes | None:
-        """The last Finished message that we sent, or None."""
-        return self._get_bytes(lib.SSL_get_finished) or None
-
-    def get_peer_finished(self) -> bytes | None:
-        """The last Finished message that the peer sent, or None."""
-        return self._get_bytes(lib.SSL_get_peer_finished) or None
-
-    def export_keying_material(self, label: bytes, olen: int, context: bytes | None = None) -> bytes:
-        """``olen`` bytes (0 to 65535) that both ends can derive (RFC 5705, RFC 8446 section 7.5).
-
-        A context of None and one of b"" differ on TLS 1.2. Error before the end of the handshake.
-        """
-        if not isinstance(label, bytes) or not isinstance(context, bytes | None):
-            raise TypeError("label and context must be byte strings")
-        if not isinstance(olen, int):
-            raise TypeError("olen must be an integer")
-        if not 0 <= olen <= _LONGEST_EXPORT:
-            raise ValueError(f"olen must be from 0 to {_LONGEST_EXPORT}")
-        return self._export(label, olen, context)
-
-
-def _bytes(text: CData) -> bytes:
-    return bytes(ffi.string(text))
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode()
 
 
 Connection.__module__ = "openssl_bio.SSL"

@@ -268,7 +268,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
             raise ValueError("value must be non-negative")
         if self._protocol != c.PROTOCOL_TLS_SERVER:
             raise ValueError("SSLContext is not a server context.")
-        self._set_tickets(count)
+        self._set_num_tickets(count)
 
     # -- ciphers, groups, signatures, protocols ---------------------------------------------------------------------
 
@@ -313,12 +313,12 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     def set_client_sigalgs(self, sigalgslist: str, /) -> None:
         """What client certificates may sign with. ``ssl.SSLError`` for an unknown one."""
         names = _c_text(sigalgslist, "set_client_sigalgs() argument")
-        _replacing_error("unrecognized signature algorithm", lambda: self._set_client_signature_algorithms(names))
+        _replacing_error("unrecognized signature algorithm", lambda: self._set_client_sigalgs(names))
 
     def set_server_sigalgs(self, sigalgslist: str, /) -> None:
         """What server certificates may sign with. ``ssl.SSLError`` for an unknown one."""
         names = _c_text(sigalgslist, "set_server_sigalgs() argument")
-        _replacing_error("unrecognized signature algorithm", lambda: self._set_signature_algorithms(names))
+        _replacing_error("unrecognized signature algorithm", lambda: self._set_sigalgs(names))
 
     def get_groups(self, *, include_aliases: bool = False) -> list[str]:
         """The groups that this OpenSSL and the protocol versions of the context allow."""

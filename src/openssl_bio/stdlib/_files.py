@@ -115,7 +115,7 @@ class FileSettings(SettingsCore):
             parameters = own(
                 lib.PEM_read_bio_Parameters(bio, ffi.NULL), lib.EVP_PKEY_free, SETUP_ERRORS, "no DH parameters"
             )
-        self._set_dh_parameters(parameters)
+        self._set_tmp_dh(parameters)
 
 
 def _path(path: Any, name: str) -> Any:

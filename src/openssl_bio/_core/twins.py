@@ -1,0 +1,305 @@
+"""What can be set on a context and on one connection alike.
+
+Theory of operation.  libssl has most setters twice, for an ``SSL_CTX`` and for an ``SSL``.  Each is written down once
+here, with both functions.  What setting means differs, and is what a subclass says: a context records the setting and
+compiles generations (`context`), a connection changes its own ``SSL`` (`connection`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core.errors import ErrorTable
+from openssl_bio._core.guard import Guard
+from openssl_bio._core.identity import Identity, copied_certificate, shared_key
+
+Call = Callable[[CData], Any]
+
+
+class TwinSettings(ABC):
+    """The setters; ``side`` below is 0 for an SSL_CTX and 1 for an SSL."""
+
+    _errors: ClassVar[ErrorTable]
+    _guard: Guard
+    _identity: Identity
+
+    @abstractmethod
+    def _put(self, name: str, value: Any, calls: tuple[Call, Call], detail: str = "", *, trust: bool = False) -> None:
+        """Set something; a ``detail`` says that the calls return false if they fail, and what has failed then."""
+
+    @abstractmethod
+    def _ask(self, calls: tuple[Call, Call]) -> int:
+        """What is set."""
+
+    @abstractmethod
+    def _set_identity(self, identity: Identity) -> None:
+        """Be somebody else from now on; the old identity stays if that fails."""
+
+    @abstractmethod
+    def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
+        """Set the verify mode, and the callback or None; ``value`` tells whether it is another one."""
+
+    @abstractmethod
+    def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
+        """Set a callback: what the core calls, what tells whether it is another one, what installs it in an SSL_CTX."""
+
+    # -- protocol versions, ciphers, groups -------------------------------------------------------------------------
+
+    def _set_min_version(self, version: int) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_min_proto_version(ctx, version),
+            lambda ssl: lib.SSL_set_min_proto_version(ssl, version),
+        )
+        self._put("min_version", version, calls, f"unsupported minimum protocol version {version:#x}")
+
+    def _set_max_version(self, version: int) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_max_proto_version(ctx, version),
+            lambda ssl: lib.SSL_set_max_proto_version(ssl, version),
+        )
+        self._put("max_version", version, calls, f"unsupported maximum protocol version {version:#x}")
+
+    def _get_options(self) -> int:
+        return self._ask((lib.SSL_CTX_get_options, lib.SSL_get_options))
+
+    def _set_options(self, value: int) -> int:
+        """Set exactly these bits, and return those that are set."""
+
+        def on_context(ctx: CData) -> None:
+            lib.SSL_CTX_clear_options(ctx, lib.SSL_CTX_get_options(ctx) & ~value)
+            lib.SSL_CTX_set_options(ctx, value)
+
+        def on_connection(ssl: CData) -> None:
+            lib.SSL_clear_options(ssl, lib.SSL_get_options(ssl) & ~value)
+            lib.SSL_set_options(ssl, value)
+
+        self._put("options", value, (on_context, on_connection))
+        return self._get_options()
+
+    def _add_options(self, bits: int) -> int:
+        with self._guard:
+            return self._set_options(self._get_options() | bits)
+
+    def _get_mode(self) -> int:
+        return self._ask((lib.SSL_CTX_get_mode, lib.SSL_get_mode))
+
+    def _set_mode(self, value: int) -> int:
+        def on_context(ctx: CData) -> None:
+            lib.SSL_CTX_clear_mode(ctx, lib.SSL_CTX_get_mode(ctx) & ~value)
+            lib.SSL_CTX_set_mode(ctx, value)
+
+        def on_connection(ssl: CData) -> None:
+            lib.SSL_clear_mode(ssl, lib.SSL_get_mode(ssl) & ~value)
+            lib.SSL_set_mode(ssl, value)
+
+        self._put("mode", value, (on_context, on_connection))
+        return self._get_mode()
+
+    def _add_mode(self, bits: int) -> int:
+        with self._guard:
+            return self._set_mode(self._get_mode() | bits)
+
+    def _clear_mode(self, bits: int) -> int:
+        with self._guard:
+            return self._set_mode(self._get_mode() & ~bits)
+
+    def _set_ciphers(self, ciphers: bytes) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_cipher_list(ctx, ciphers),
+            lambda ssl: lib.SSL_set_cipher_list(ssl, ciphers),
+        )
+        self._put("cipher_list", ciphers, calls, f"no usable cipher in {ciphers!r}")
+
+    def _set_ciphersuites(self, ciphersuites: bytes) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_ciphersuites(ctx, ciphersuites),
+            lambda ssl: lib.SSL_set_ciphersuites(ssl, ciphersuites),
+        )
+        self._put("ciphersuites", ciphersuites, calls, f"no usable TLS 1.3 ciphersuite in {ciphersuites!r}")
+
+    def _set_groups(self, groups: bytes) -> None:
+        """In libssl's syntax, such as ``X25519:P-256``."""
+        calls = (
+            lambda ctx: lib.SSL_CTX_set1_groups_list(ctx, groups),
+            lambda ssl: lib.SSL_set1_groups_list(ssl, groups),
+        )
+        self._put("groups", groups, calls, f"no usable group in {groups!r}")
+
+    def _set_sigalgs(self, sigalgs: bytes) -> None:
+        """In libssl's syntax, such as ``ECDSA+SHA256:ed25519``."""
+        calls = (
+            lambda ctx: lib.SSL_CTX_set1_sigalgs_list(ctx, sigalgs),
+            lambda ssl: lib.SSL_set1_sigalgs_list(ssl, sigalgs),
+        )
+        self._put("sigalgs", sigalgs, calls, f"no usable signature algorithm in {sigalgs!r}")
+
+    def _set_client_sigalgs(self, sigalgs: bytes) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set1_client_sigalgs_list(ctx, sigalgs),
+            lambda ssl: lib.SSL_set1_client_sigalgs_list(ssl, sigalgs),
+        )
+        self._put("client_sigalgs", sigalgs, calls, f"no usable signature algorithm in {sigalgs!r}")
+
+    def _set_security_level(self, level: int) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_security_level(ctx, level),
+            lambda ssl: lib.SSL_set_security_level(ssl, level),
+        )
+        self._put("security_level", level, calls)
+
+    def _get_security_level(self) -> int:
+        return self._ask((lib.SSL_CTX_get_security_level, lib.SSL_get_security_level))
+
+    def _set_tmp_dh(self, key: CData) -> None:
+        """Use the parameters of an owned EVP_PKEY for DHE on TLS 1.2."""
+
+        def give(function: Callable[[CData, CData], int], target: CData) -> int:
+            lib.EVP_PKEY_up_ref(key)
+            done = function(target, key)
+            if not done:
+                lib.EVP_PKEY_free(key)
+            return done
+
+        calls = (
+            lambda ctx: give(lib.SSL_CTX_set0_tmp_dh_pkey, ctx),
+            lambda ssl: give(lib.SSL_set0_tmp_dh_pkey, ssl),
+        )
+        self._put("tmp_dh", key, calls, "the DH parameters cannot be used")
+
+    # -- identity ---------------------------------------------------------------------------------------------------
+
+    def _use_certificate(self, certificate: CData, chain: Sequence[CData] | None = None) -> None:
+        """Use a copy of a certificate, and references to the certificates of its chain."""
+        with self._guard:
+            copy = copied_certificate(certificate, self._errors)
+            self._set_identity(self._identity.with_certificate(copy, self._errors, chain))
+
+    def _use_key(self, key: CData) -> None:
+        with self._guard:
+            self._set_identity(self._identity.with_key(shared_key(key, self._errors)))
+
+    def _add_extra_chain(self, certificate: CData) -> None:
+        with self._guard:
+            self._set_identity(self._identity.with_extra(copied_certificate(certificate, self._errors)))
+
+    def _check_key(self) -> None:
+        done = self._ask((lib.SSL_CTX_check_private_key, lib.SSL_check_private_key))
+        self._errors.check(done, "the certificate and the private key do not match")
+
+    # -- verification -----------------------------------------------------------------------------------------------
+
+    def _set_verify_depth(self, depth: int) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_verify_depth(ctx, depth),
+            lambda ssl: lib.SSL_set_verify_depth(ssl, depth),
+        )
+        self._put("verify_depth", depth, calls, trust=True)
+
+    def _set_client_cas(self, names: Sequence[CData], value: tuple[bytes, ...]) -> None:
+        """Send these names (owned X509_NAMEs, in DER ``value``) with a request for a client's certificate."""
+
+        def new_stack() -> CData:
+            stack = lib.sk_X509_NAME_new_null()
+            for name in names:
+                lib.sk_X509_NAME_push(stack, lib.X509_NAME_dup(name))
+            return stack
+
+        # Both take the stack and the names.
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_client_CA_list(ctx, new_stack()),
+            lambda ssl: lib.SSL_set_client_CA_list(ssl, new_stack()),
+        )
+        self._put("client_cas", value, calls)
+
+    # -- sessions ---------------------------------------------------------------------------------------------------
+
+    def _set_session_id_context(self, value: bytes) -> None:
+        if len(value) > lib.SSL_MAX_SID_CTX_LENGTH:
+            raise self._errors.failure(f"a session id context has at most {lib.SSL_MAX_SID_CTX_LENGTH} bytes")
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_session_id_context(ctx, value, len(value)),
+            lambda ssl: lib.SSL_set_session_id_context(ssl, value, len(value)),
+        )
+        self._put("session_id_context", value, calls, "SSL_set_session_id_context")
+
+    def _set_num_tickets(self, count: int) -> None:
+        """How many TLS 1.3 tickets a server sends after a handshake."""
+        calls = (lambda ctx: lib.SSL_CTX_set_num_tickets(ctx, count), lambda ssl: lib.SSL_set_num_tickets(ssl, count))
+        self._put("num_tickets", count, calls, "SSL_set_num_tickets")
+
+    def _get_num_tickets(self) -> int:
+        return self._ask((lib.SSL_CTX_get_num_tickets, lib.SSL_get_num_tickets))
+
+    # -- protocols of the application, and callbacks ----------------------------------------------------------------
+
+    def _set_alpn(self, wire: bytes) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_alpn_protos(ctx, wire, len(wire)) == 0,
+            lambda ssl: lib.SSL_set_alpn_protos(ssl, wire, len(wire)) == 0,
+        )
+        self._put("alpn", wire, calls, "SSL_set_alpn_protos")
+
+    @needs("SSL_CTX_set_tlsext_use_srtp", "an OpenSSL built with SRTP")
+    def _set_srtp(self, profiles: bytes) -> None:
+        calls = (
+            lambda ctx: lib.SSL_CTX_set_tlsext_use_srtp(ctx, profiles) == 0,
+            lambda ssl: lib.SSL_set_tlsext_use_srtp(ssl, profiles) == 0,
+        )
+        self._put("srtp", profiles, calls, f"no usable SRTP profile in {profiles!r}")
+
+    def _on_servername(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_servername
+        self._set_callback(
+            "servername", callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_servername_callback(ctx, entry)
+        )
+
+    def _on_alpn_select(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_alpn_select
+        self._set_callback(
+            "alpn_select", callback, value, lambda ctx: lib.SSL_CTX_set_alpn_select_cb(ctx, entry, ffi.NULL)
+        )
+
+    @needs("SSL_CTX_set_next_protos_advertised_cb", "an OpenSSL built with NPN")
+    def _on_npn_advertise(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_npn_advertise
+        self._set_callback(
+            "npn_advertise",
+            callback,
+            value,
+            lambda ctx: lib.SSL_CTX_set_next_protos_advertised_cb(ctx, entry, ffi.NULL),
+        )
+
+    @needs("SSL_CTX_set_next_proto_select_cb", "an OpenSSL built with NPN")
+    def _on_npn_select(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_npn_select
+        self._set_callback(
+            "npn_select", callback, value, lambda ctx: lib.SSL_CTX_set_next_proto_select_cb(ctx, entry, ffi.NULL)
+        )
+
+    def _on_ocsp(self, side: str, callback: Callable[..., Any], value: object) -> None:
+        """``side`` is "ocsp_server" or "ocsp_client": one C callback serves both."""
+        entry = lib.py_status
+        self._set_callback(side, callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_status_cb(ctx, entry))
+
+    def _on_info(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_info
+        self._set_callback("info", callback, value, lambda ctx: lib.SSL_CTX_set_info_callback(ctx, entry))
+
+    def _on_keylog(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_keylog
+        self._set_callback("keylog", callback, value, lambda ctx: lib.SSL_CTX_set_keylog_callback(ctx, entry))
+
+    @needs("SSL_CTX_set_cookie_generate_cb", "an OpenSSL built with DTLS")
+    def _on_cookie_generate(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_cookie_generate
+        self._set_callback(
+            "cookie_generate", callback, value, lambda ctx: lib.SSL_CTX_set_cookie_generate_cb(ctx, entry)
+        )
+
+    @needs("SSL_CTX_set_cookie_verify_cb", "an OpenSSL built with DTLS")
+    def _on_cookie_verify(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_cookie_verify
+        self._set_callback("cookie_verify", callback, value, lambda ctx: lib.SSL_CTX_set_cookie_verify_cb(ctx, entry))

@@ -1,0 +1,1 @@
+const BIO_METHOD *obio_datagrams(void);

@@ -1,0 +1,128 @@
+"""The callbacks that can be set on a ``Context``, and on one ``Connection`` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from openssl_bio._core._lib import CData
+from openssl_bio._core.callbacks import LONGEST_COOKIE
+from openssl_bio._core.twins import TwinSettings
+from openssl_bio.pyopenssl._arguments import bits, function
+from openssl_bio.pyopenssl._constants import NO_OVERLAPPING_PROTOCOLS
+from openssl_bio.pyopenssl._x509 import X509
+
+if TYPE_CHECKING:
+    from openssl_bio.pyopenssl._connection import Connection
+
+VerifyCallback = Callable[["Connection", X509, int, int, int], bool]
+
+
+class Callbacks(TwinSettings):
+    """The setters of callbacks; what a callback raises is raised by the running operation."""
+
+    def set_verify(self, mode: int, callback: VerifyCallback | None = None) -> None:
+        """Set ``VERIFY_*`` bits, and what may overrule the verdict: ``callback(connection, x509, error, depth, ok)``.
+
+        What the callback raises is raised by the running operation, and the peer is sent an alert.
+        """
+        self._set_verify(bits(mode, "mode"), _verifier(callback), callback)
+
+    def set_info_callback(self, callback: Callable[[Connection, int, int], None]) -> None:
+        """Call ``callback(connection, where, value)`` on each step of a handshake and each alert."""
+        self._on_info(function(callback), callback)
+
+    def set_keylog_callback(self, callback: Callable[[Connection, bytes], None]) -> None:
+        """Call ``callback(connection, line)`` for each secret, in the NSS key log format."""
+        self._on_keylog(function(callback), callback)
+
+    def set_tlsext_servername_callback(self, callback: Callable[[Connection], None]) -> None:
+        """Call ``callback(connection)`` on the server when the client's server name, or its absence, is known."""
+        tell = function(callback)
+
+        def on_servername(connection: Connection) -> None:
+            tell(connection)
+
+        self._on_servername(on_servername, callback)
+
+    def set_alpn_select_callback(self, callback: Callable[[Connection, list[bytes]], Any]) -> None:
+        """Call ``callback(connection, offered)`` on the server; it returns one of them or NO_OVERLAPPING_PROTOCOLS."""
+        select = function(callback)
+        self._on_alpn_select(lambda connection, offered: _alpn_choice(select(connection, offered)), callback)
+
+    def set_npn_advertise_callback(self, callback: Callable[[Connection], list[bytes]]) -> None:
+        """Call ``callback(connection)`` on a TLS 1.2 server for the protocols to advertise by NPN."""
+        self._on_npn_advertise(function(callback), callback)
+
+    def set_npn_select_callback(self, callback: Callable[[Connection, list[bytes]], bytes]) -> None:
+        """Call ``callback(connection, advertised)`` on a TLS 1.2 client; it returns the protocol to use."""
+        self._on_npn_select(function(callback), callback)
+
+    def set_ocsp_server_callback(self, callback: Callable[[Connection, Any], bytes], data: Any = None) -> None:
+        """Call ``callback(connection, data)`` on the server for the OCSP response to staple; b"" for none.
+
+        Any bytes are sent as they are up to OpenSSL 3.5. OpenSSL 3.6 and newer parse them and silently staple nothing
+        unless they are one DER OCSPResponse (RFC 6960, section 4.2.1); whose certificate it is about is not looked at.
+        """
+        staple = function(callback)
+        self._on_ocsp("ocsp_server", lambda connection: _staple(staple(connection, data)), (callback, data))
+
+    def set_ocsp_client_callback(self, callback: Callable[[Connection, bytes, Any], bool], data: Any = None) -> None:
+        """Call ``callback(connection, response, data)`` on the client; false refuses the handshake.
+
+        ``response`` is b"" if the server sent none. See `Connection.request_ocsp`.
+        """
+        judge = function(callback)
+        self._on_ocsp("ocsp_client", lambda connection, response: judge(connection, response, data), (callback, data))
+
+    def set_cookie_generate_callback(self, callback: Callable[[Connection], bytes]) -> None:
+        """Call ``callback(connection)`` on a DTLS server for a cookie (255 bytes at most) to send to a client."""
+        make = function(callback)
+        self._on_cookie_generate(lambda connection: _cookie(make(connection)), callback)
+
+    def set_cookie_verify_callback(self, callback: Callable[[Connection, bytes], bool]) -> None:
+        """Call ``callback(connection, cookie)`` on a DTLS server: whether it made the cookie for this client."""
+        judge = function(callback)
+        self._on_cookie_verify(lambda connection, cookie: _verdict(judge(connection, cookie)), callback)
+
+
+def _verifier(callback: VerifyCallback | None) -> Callable[..., Any] | None:
+    """The core's verify callback that calls pyOpenSSL's."""
+    if callback is None:
+        return None
+    judge = function(callback)
+
+    def verify(connection: Connection, certificate: CData, error: int, depth: int, ok: int) -> Any:
+        return judge(connection, None if certificate is None else X509._wrap(certificate), error, depth, ok)
+
+    return verify
+
+
+def _alpn_choice(choice: object) -> bytes | None:
+    if choice is NO_OVERLAPPING_PROTOCOLS:
+        return None
+    if not isinstance(choice, bytes):
+        raise TypeError(
+            "ALPN callback must return a bytestring or the special NO_OVERLAPPING_PROTOCOLS sentinel value."
+        )
+    return choice
+
+
+def _staple(response: object) -> bytes:
+    if not isinstance(response, bytes):
+        raise TypeError("OCSP callback must return a bytestring.")
+    return response
+
+
+def _cookie(cookie: object) -> bytes:
+    if not isinstance(cookie, bytes):
+        raise TypeError("the cookie callback must return bytes")
+    if len(cookie) > LONGEST_COOKIE:
+        raise ValueError(f"Cookie too long (got {len(cookie)} bytes, max {LONGEST_COOKIE})")
+    return cookie
+
+
+def _verdict(verdict: object) -> bool:
+    if not isinstance(verdict, int):
+        raise TypeError("the cookie callback must return a bool")
+    return bool(verdict)
