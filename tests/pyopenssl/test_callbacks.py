@@ -243,6 +243,33 @@ def test_io_in_a_callback_is_refused_and_getters_work() -> None:
     assert "TLSv1.3" in seen
 
 
+def test_a_callback_that_gives_up_its_connection() -> None:
+    """Twisted's way, when a host name is wrong: shut down, send what is there, go. The refusal is an Error to it."""
+    client_context, server_context = contexts(0x304)
+    given_up: list[bytes] = []
+
+    def info(connection: SSL.Connection, where: int, _value: int) -> None:
+        if where & SSL.SSL_CB_HANDSHAKE_DONE:
+            with pytest.raises(SSL.Error, match="a callback cannot read, write, shut down"):
+                connection.shutdown()
+            given_up.append(connection.bio_read(65536))
+            with pytest.raises(SSL.WantReadError):
+                connection.bio_read(65536)
+
+    client_context.set_info_callback(info)
+    client, server = Side(client_context, server=False), Side(server_context, server=True)
+    client.step()
+    carry(client.connection, server.connection)
+    server.step()
+    carry(server.connection, client.connection)
+    client.step()
+    assert client.done
+    assert len(given_up) == 1
+    server.connection.bio_write(given_up[0])
+    server.step()
+    assert server.done
+
+
 def test_data_that_came_with_an_exception_is_kept() -> None:
     """An info callback raises while a ticket and data are read: the exception comes first, the data next."""
     client_context, server_context = contexts(0x304)

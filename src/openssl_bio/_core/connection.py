@@ -52,7 +52,7 @@ class ConnectionCore(Engine, TwinSettings):
 
         ssl = own(lib.SSL_new(generation.ctx), free, self._errors, "SSL_new")
         self._pins = pins
-        self._guard, self._pending = Guard(), []
+        self._guard, self._pending = Guard(self._errors), []
         self._context = context
         self._generation = generation
         self._demand = generation.demand

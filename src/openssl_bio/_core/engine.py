@@ -26,10 +26,10 @@ datagram a call, and ``_take`` raises ValueError where it would cut one.  Three 
 has to be called (-1 for never), which sends the last flight again if its timer has expired, and tells whether it did.
 
 What every operation promises.  It runs under the connection's guard; called from one of the connection's own callbacks
-it raises RuntimeError and does nothing.  An exception that a callback raised comes first, also where libssl reported
-success; plaintext that came with it is kept for the next read.  If that was before the end of the handshake, the
-connection is ended with an alert to the peer.  An error that follows delivered bytes is kept for the next call.  After
-a fatal error every operation raises that error again, without entering libssl.
+it raises a RuntimeError and does nothing; only ``_take`` gives what is there.  An exception that a callback raised
+comes first, also where libssl reported success; plaintext that came with it is kept for the next read.  If that was
+before the end of the handshake, the connection is ended with an alert to the peer.  An error that follows delivered
+bytes is kept for the next call.  After a fatal error every operation raises that error again, without entering libssl.
 """
 
 from __future__ import annotations
@@ -226,7 +226,6 @@ class Engine:
 
     def _take(self, size: int) -> bytes:
         with self._guard:
-            self._guard.refuse_io()
             waiting = lib.BIO_ctrl_pending(self._outgoing)
             if self._datagrams and size < waiting:
                 raise ValueError(f"the next datagram has {waiting} bytes, and only {size} were asked for")

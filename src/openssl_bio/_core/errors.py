@@ -140,7 +140,10 @@ clean_queue = CleanQueue()
 
 
 class ErrorTable:
-    """A face's exceptions: from `Kind` to what makes the exception, with one for all that are not named."""
+    """A face's exceptions: from `Kind` to what makes the exception, with one for all that are not named.
+
+    What a face does not name of ``Kind.MISUSE`` is a RuntimeError with the outcome's detail.
+    """
 
     def __init__(
         self,
@@ -148,7 +151,7 @@ class ErrorTable:
         named: Mapping[Kind, Callable[[Outcome], BaseException]] | None = None,
     ) -> None:
         self._otherwise = otherwise
-        self._named = dict(named or {})
+        self._named = {Kind.MISUSE: lambda outcome: RuntimeError(outcome.detail), **(named or {})}
 
     def error(self, outcome: Outcome) -> BaseException:
         """The exception for an outcome, not raised yet."""

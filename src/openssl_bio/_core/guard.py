@@ -14,20 +14,24 @@ import threading
 import time
 from types import TracebackType
 
-from openssl_bio._core.errors import clear_queue
+from openssl_bio._core.errors import ErrorTable, Kind, Outcome, clear_queue
 
 # Seconds that a thread waits for another thread's callback before it is refused.
 PATIENCE = 1.0
 _LOOK_AGAIN = 0.02
 
+_NOT_IN_A_CALLBACK = "a callback cannot read, write, shut down or feed the connection it was called for"
+_PLAIN = ErrorTable(lambda outcome: RuntimeError(outcome.detail))
+
 
 class Guard:
     """``with guard:`` around each public call on one object."""
 
-    __slots__ = ("_lock", "callbacks")
+    __slots__ = ("_errors", "_lock", "callbacks")
 
-    def __init__(self) -> None:
+    def __init__(self, errors: ErrorTable | None = None) -> None:
         self._lock = threading.RLock()
+        self._errors = errors or _PLAIN
         self.callbacks = 0  # how many callbacks are running, nested
 
     def __enter__(self) -> None:
@@ -50,6 +54,6 @@ class Guard:
                 raise RuntimeError("another thread is in a callback of this object, and has not come back from it")
 
     def refuse_io(self) -> None:
-        """Raise RuntimeError if this is the thread of a running callback."""
+        """Raise the face's error for misuse, a RuntimeError, if this is the thread of a running callback."""
         if self.callbacks:
-            raise RuntimeError("a callback cannot read, write, shut down or feed the connection it was called for")
+            raise self._errors.error(Outcome(Kind.MISUSE, detail=_NOT_IN_A_CALLBACK))

@@ -34,7 +34,11 @@ class SysCallError(Error):
     __str__ = Exception.__str__
 
 
-for _class in (Error, WantReadError, WantWriteError, WantX509LookupError, ZeroReturnError, SysCallError):
+class _MisuseError(Error, RuntimeError):
+    """A callback used its own connection. It is an Error as well, since programs (Twisted) expect one of `shutdown`."""
+
+
+for _class in (Error, WantReadError, WantWriteError, WantX509LookupError, ZeroReturnError, SysCallError, _MisuseError):
     _class.__module__ = "openssl_bio.SSL"
 
 
@@ -44,6 +48,7 @@ SSL_ERRORS = ErrorTable(
         Kind.WANT_READ: lambda _: WantReadError(),
         Kind.WANT_WRITE: lambda _: WantWriteError(),
         Kind.WANT_X509_LOOKUP: lambda _: WantX509LookupError(),
+        Kind.MISUSE: _MisuseError.from_outcome,
         Kind.ZERO_RETURN: lambda _: ZeroReturnError(),
         Kind.EOF: lambda _: SysCallError(-1, "Unexpected EOF"),
         Kind.SYSCALL: lambda outcome: SysCallError(outcome.errno, errorcode.get(outcome.errno)),
