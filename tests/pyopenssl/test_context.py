@@ -58,3 +58,12 @@ def test_between_certificate_and_key_the_old_pair_serves(
         assert certificate is not None
         served.append(certificate.get_subject().CN)
     assert served == ["example.test", "example.test", "a client"]
+
+
+def test_session_id_that_is_too_long() -> None:
+    """The Error is libssl's own, and says how long it may be."""
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_session_id(b"x" * 32)
+    with pytest.raises(SSL.Error, match="32 bytes at most, not 33") as caught:
+        context.set_session_id(b"x" * 33)
+    assert caught.value.args[0] == [("SSL routines", "", "ssl session id context too long")]

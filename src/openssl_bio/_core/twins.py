@@ -217,13 +217,12 @@ class TwinSettings(ABC):
     # -- sessions ---------------------------------------------------------------------------------------------------
 
     def _set_session_id_context(self, value: bytes) -> None:
-        if len(value) > lib.SSL_MAX_SID_CTX_LENGTH:
-            raise self._errors.failure(f"a session id context has at most {lib.SSL_MAX_SID_CTX_LENGTH} bytes")
         calls = (
             lambda ctx: lib.SSL_CTX_set_session_id_context(ctx, value, len(value)),
             lambda ssl: lib.SSL_set_session_id_context(ssl, value, len(value)),
         )
-        self._put("session_id_context", value, calls, "SSL_set_session_id_context")
+        what = f"a session id context has {lib.SSL_MAX_SID_CTX_LENGTH} bytes at most, not {len(value)}"
+        self._put("session_id_context", value, calls, what)
 
     def _set_num_tickets(self, count: int) -> None:
         """How many TLS 1.3 tickets a server sends after a handshake."""
