@@ -7,7 +7,7 @@ import os
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity, client_context, new_authority, server_context
+from tests.helpers import Identity, Pair, client_context, new_authority, server_context
 
 # What the developer's machine trusts is no matter of these tests.
 for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
@@ -58,3 +58,9 @@ def client(version: int, ca: Identity) -> SSL.Context:
 def server(version: int, server_identity: Identity) -> SSL.Context:
     """A server's context."""
     return server_context(version, server_identity)
+
+
+@pytest.fixture
+def pair(client: SSL.Context, server: SSL.Context) -> Pair:
+    """A pair after its handshake."""
+    return Pair(client, server).handshake()

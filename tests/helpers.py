@@ -114,6 +114,12 @@ def received(connection: SSL.Connection, size: int = 1 << 16) -> bytes:
             return bytes(data)
 
 
+def digest(certificate: crypto.X509 | None) -> bytes:
+    """What tells one certificate from another."""
+    assert certificate is not None
+    return certificate.digest("sha256")
+
+
 class Pair:
     """Two connections in memory."""
 

@@ -391,6 +391,26 @@ def test_session_from_before_a_trust_change_is_refused(world: World) -> None:
         SSL.Connection(context).set_session(session)
 
 
+@pytest.mark.parametrize("name", ["load_client_ca", "set_client_ca_list", "add_client_ca"])
+def test_offered_names_outlive_their_certificates(world: World, name: str) -> None:
+    """A later setter sends the same names, though what they came from is gone or changed."""
+    context = SSL.Context(SSL.TLS_METHOD)
+    pem = world.ca.certificate_file.read_bytes()
+    certificate = crypto.load_certificate(crypto.FILETYPE_PEM, pem)
+    if name == "load_client_ca":
+        context.load_client_ca(world.ca.certificate_file)
+    elif name == "set_client_ca_list":
+        context.set_client_ca_list([certificate.get_subject()])
+    else:
+        context.add_client_ca(certificate)
+    certificate.get_subject().CN = "changed"
+    del certificate
+    for i in range(20):
+        crypto.load_certificate(crypto.FILETYPE_PEM, pem)
+        context.set_timeout(1000 + i)
+        assert authorities(world, SSL.Connection(context)) == ["an authority"]
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 LOADERS: dict[str, Callable[[SSL.Context, Path], None]] = {

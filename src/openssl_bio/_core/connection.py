@@ -173,8 +173,11 @@ class ConnectionCore(Engine, TwinSettings):
 
     def _set_server_name(self, name: bytes) -> None:
         with self._guard:
+            # libssl has thrown the old name away by the time it finds the new one too long.
+            if not 1 <= len(name) <= lib.TLSEXT_MAXLEN_host_name:
+                raise self._errors.failure(f"the server name has {len(name)} bytes, and may have 1 to 255")
             done = lib.SSL_set_tlsext_host_name(self.ssl, ffi.new("char[]", name))
-            self._errors.check(done, f"the server name has {len(name)} bytes, and may have 1 to 255")
+            self._errors.check(done, "SSL_set_tlsext_host_name")
 
     def _set_verify_host(self, host: str, flags: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS) -> None:
         """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
@@ -365,6 +368,8 @@ class ConnectionCore(Engine, TwinSettings):
             # Older libssl reads a session that is not there yet.
             if not lib.SSL_is_init_finished(self.ssl):
                 raise self._errors.failure("keying material can be exported after the handshake")
+            if size == 0:
+                return b""
             buffer = new_buffer(size)
             done = lib.SSL_export_keying_material(
                 self.ssl, buffer, size, label, len(label), context or b"", len(context or b""), context is not None

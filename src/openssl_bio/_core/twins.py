@@ -187,7 +187,7 @@ class TwinSettings(ABC):
 
     def _check_key(self) -> None:
         done = self._ask((lib.SSL_CTX_check_private_key, lib.SSL_check_private_key))
-        self._errors.check(done, "the certificate and the private key do not match")
+        self._errors.check(done, "there is no certificate with a private key that matches it")
 
     # -- verification -----------------------------------------------------------------------------------------------
 

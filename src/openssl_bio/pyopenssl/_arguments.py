@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from openssl_bio._core.errors import Kind, Outcome
+from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.protocols import join_protocols
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
 
@@ -58,13 +59,13 @@ def c_string(value: bytes, what: str) -> bytes:
     return value
 
 
-def protocols(names: Iterable[bytes]) -> bytes:
+def protocols(names: Iterable[BytesLike]) -> bytes:
     """ALPN's wire format of at least one protocol."""
     if isinstance(names, bytes | str):
         raise TypeError("protocols must be a list of byte strings")
-    names = list(names)
-    if not names:
+    given = [bytes(name) if isinstance(name, bytearray | memoryview) else name for name in names or ()]
+    if not given:
         raise ValueError("at least one protocol must be specified")
-    if b"" in names:
+    if b"" in given:
         raise SSL_ERRORS.error(Outcome(Kind.SSL, detail="a protocol name cannot be empty"))
-    return join_protocols(names)
+    return join_protocols(given)

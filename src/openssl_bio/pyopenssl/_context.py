@@ -35,7 +35,9 @@ if hasattr(lib, "DTLS_method"):
 
 
 def _method(method: int) -> tuple[CData, int]:
-    if integer(method, "method") not in _METHODS:
+    if not isinstance(method, int):
+        raise TypeError("method must be an integer")
+    if method not in _METHODS:
         raise ValueError("No such protocol")
     make, version = _METHODS[method]
     return make(), version

@@ -187,18 +187,19 @@ class Settings(TwinSettings):
         """
         data = read_file(without_text(cafile, "cafile"), SSL_ERRORS)
         certificates = load_certificates(data, SSL_ERRORS, f"no certificates in {cafile!r}")
-        self._offer_cas([X509._wrap(cert).get_subject()._name for cert in certificates])
+        self._offer_cas([_copied_subject(X509._wrap(certificate)) for certificate in certificates])
 
     def set_client_ca_list(self, certificate_authorities: Sequence[X509Name]) -> None:
         """Ask clients for certificates of these issuers."""
-        for name in certificate_authorities:
+        names = list(certificate_authorities)
+        for name in names:
             if not isinstance(name, X509Name):
                 raise TypeError(f"client CAs must be X509Name objects, not {type(name).__name__} objects")
-        self._offer_cas([X509Name(name)._name for name in certificate_authorities])
+        self._offer_cas([X509Name(name)._name for name in names])
 
     def add_client_ca(self, certificate_authority: X509) -> None:
         """Ask clients for certificates of one issuer more."""
-        self._offer_cas([*self._present_client_cas(), X509Name(_x509(certificate_authority).get_subject())._name])
+        self._offer_cas([*self._present_client_cas(), _copied_subject(_x509(certificate_authority))])
 
     def _offer_cas(self, names: list[CData]) -> None:
         self._set_client_cas(names, tuple(X509Name._wrap(name).der() for name in names))
@@ -223,6 +224,11 @@ class Settings(TwinSettings):
     def set_alpn_protos(self, protos: list[bytes]) -> None:
         """Offer these protocols (1 to 255 bytes each) as a client."""
         self._set_alpn(protocols(protos))
+
+
+def _copied_subject(certificate: X509) -> CData:
+    """An owned X509_NAME: the one that a certificate gives belongs to the certificate."""
+    return X509Name(certificate.get_subject())._name
 
 
 def _x509(cert: X509) -> X509:
