@@ -26,7 +26,7 @@ look() {
     test)
         want openssl command -v openssl
         want curl command -v curl
-        want gnutls-bin command -v gnutls-cli
+        want gnutls-bin command -v gnutls-serv
         ;;
     *)
         echo "usage: setup.sh build|test" >&2
@@ -71,6 +71,7 @@ Some tests talk to other programs, and are skipped without them:
   Alpine          apk add openssl curl gnutls-utils
   macOS           brew install openssl@3 curl gnutls
   Windows         winget install ShiningLight.OpenSSL.Light; GnuTLS has its own installer
+Node.js is one more, and optional: its tests are skipped without it.
 END
     echo "Missing here, by Debian's names:$need" >&2
     ;;
