@@ -1,0 +1,417 @@
+"""Connections over sockets and file descriptors, with Python's ssl at the other end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+from openssl_bio import SSL
+from tests.helpers import Identity, client_context, context_of, server_context
+
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Two connected sockets with small buffers, ours, which blocks, and the peer's; and threads for the peer."""
+
+    ours: socket.socket
+    peers: socket.socket
+    threads: ThreadPoolExecutor
+    open: ExitStack
+
+    def server(self, identity: Identity) -> ssl.SSLSocket:
+        """The peer as a server, whose handshake is still to come."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(identity.certificate_file, identity.key_file)
+        tls = context.wrap_socket(self.peers, server_side=True, do_handshake_on_connect=False)
+        return self.open.enter_context(tls)
+
+    def client(self, ca: Identity) -> ssl.SSLSocket:
+        """The peer as a client, whose handshake is still to come."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(ca.certificate_file)
+        tls = context.wrap_socket(self.peers, server_hostname="example.test", do_handshake_on_connect=False)
+        return self.open.enter_context(tls)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    ours, peers = socket.socketpair()
+    for end in (ours, peers):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
+    peers.settimeout(PATIENCE)
+    with ThreadPoolExecutor(4) as pool, ExitStack() as stack, ours, peers:
+        yield Wire(ours, peers, pool, stack)
+
+
+def echo(peer: ssl.SSLSocket) -> bytes:
+    """Shake hands, send everything back until the end, close; returns what it was."""
+    peer.do_handshake()
+    data = b""
+    while piece := peer.recv(1 << 14):
+        data += piece
+        peer.sendall(piece)
+    peer.unwrap().close()
+    return data
+
+
+def client_over(context: SSL.Context, sock: Any) -> SSL.Connection:
+    connection = SSL.Connection(context, sock)
+    connection.set_connect_state()
+    return connection
+
+
+def finish(connection: SSL.Connection) -> None:
+    """Close from both sides."""
+    while not connection.shutdown():
+        with pytest.raises(SSL.ZeroReturnError):
+            connection.recv(1)
+
+
+def read_exactly(connection: SSL.Connection, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += connection.recv(size - len(data))
+    return data
+
+
+@pytest.mark.parametrize("as_descriptor", [False, True], ids=["socket", "descriptor"])
+def test_client_echo(
+    version: int,
+    as_descriptor: bool,
+    ca: Identity,
+    server_identity: Identity,
+    wire: Wire,
+) -> None:
+    """A blocking client sends more than the kernel keeps, and gets it back."""
+    ours = wire.ours
+    answer = wire.threads.submit(echo, wire.server(server_identity))
+    connection = client_over(client_context(version, ca), ours.fileno() if as_descriptor else ours)
+    connection.do_handshake()
+    sent = os.urandom(300_000)
+    writing = wire.threads.submit(connection.sendall, sent)
+    assert read_exactly(connection, len(sent)) == sent
+    assert writing.result(PATIENCE) == len(sent)
+    finish(connection)
+    assert answer.result(PATIENCE) == sent
+
+
+def test_server_echo(
+    version: int,
+    ca: Identity,
+    server_identity: Identity,
+    wire: Wire,
+) -> None:
+    """A blocking server answers a client that shakes hands by its first write."""
+    ours = wire.ours
+
+    def client() -> bytes:
+        peer = wire.client(ca)
+        peer.do_handshake()
+        peer.sendall(b"a question")
+        answer = peer.recv(100)
+        peer.unwrap().close()
+        return answer
+
+    answer = wire.threads.submit(client)
+    connection = SSL.Connection(server_context(version, server_identity), ours)
+    connection.set_accept_state()
+    assert connection.recv(100) == b"a question"
+    assert connection.send(b"an answer") == 9
+    finish(connection)
+    assert answer.result(PATIENCE) == b"an answer"
+
+
+def until_done(connection: SSL.Connection, operation: Callable[[], Any], wants: list[type[SSL.Error]]) -> Any:
+    """Repeat an operation of a connection over a socket that does not block, and count what it wanted."""
+    while True:
+        try:
+            return operation()
+        except SSL.WantReadError:
+            wants.append(SSL.WantReadError)
+            assert select.select([connection], [], [], PATIENCE)[0]
+        except SSL.WantWriteError:
+            wants.append(SSL.WantWriteError)
+            assert connection.want_write()
+            assert select.select([], [connection], [], PATIENCE)[1]
+
+
+@pytest.mark.parametrize("timeout", [0.0, 5.0], ids=["non-blocking", "time-out"])
+def test_socket_that_does_not_block(
+    version: int,
+    timeout: float,
+    ca: Identity,
+    server_identity: Identity,
+    wire: Wire,
+) -> None:
+    """The caller is told what to wait for; `select` sees what is left; a repeated send loses and doubles nothing."""
+    ours = wire.ours
+    ours.settimeout(timeout)
+    wants: list[type[SSL.Error]] = []
+
+    def peer() -> bytes:
+        tls = wire.server(server_identity)
+        tls.do_handshake()
+        while SSL.WantWriteError not in wants:
+            time.sleep(0.001)
+        data = b""
+        while piece := tls.recv(1 << 14):
+            data += piece
+        tls.sendall(data[::-1])
+        tls.unwrap().close()
+        return data
+
+    received = wire.threads.submit(peer)
+    connection = client_over(client_context(version, ca), ours)
+    until_done(connection, connection.do_handshake, wants)
+    assert SSL.WantReadError in wants
+    sent, done = os.urandom(400_000), 0
+    while done < len(sent):
+        done += until_done(connection, partial(connection.send, sent[done:]), wants)
+    assert SSL.WantWriteError in wants
+    assert until_done(connection, connection.shutdown, wants) is False
+    data = b""
+    while len(data) < len(sent):
+        data += until_done(connection, lambda: connection.recv(1 << 16), wants)
+    assert data == sent[::-1]
+    assert received.result(PATIENCE) == sent
+    with pytest.raises(SSL.ZeroReturnError):
+        until_done(connection, lambda: connection.recv(1), wants)
+    assert until_done(connection, connection.shutdown, wants) is True
+
+
+def test_select_sees_every_record(
+    version: int,
+    ca: Identity,
+    server_identity: Identity,
+    wire: Wire,
+) -> None:
+    """One recv of a record's size takes one record, so that `select` tells of the others."""
+    ours = wire.ours
+
+    def peer() -> None:
+        tls = wire.server(server_identity)
+        tls.do_handshake()
+        for _ in range(3):
+            tls.sendall(b"x" * 100)
+        tls.recv(1)
+
+    wire.threads.submit(peer)
+    connection = client_over(client_context(version, ca), ours)
+    connection.do_handshake()
+    for _ in range(3):
+        assert select.select([ours], [], [], PATIENCE)[0]
+        assert connection.recv(1 << 14) == b"x" * 100
+        assert connection.pending() == 0
+    connection.sendall(b"!")
+
+
+def test_plaintext_after_the_end_stays_in_the_socket(
+    version: int,
+    ca: Identity,
+    server_identity: Identity,
+    wire: Wire,
+) -> None:
+    """Bytes behind the peer's close_notify are not TLS's: the socket still has them."""
+    ours = wire.ours
+
+    def peer() -> None:
+        tls = wire.server(server_identity)
+        tls.do_handshake()
+        plain = tls.unwrap()
+        plain.sendall(b"plain again")
+        plain.detach()
+
+    done = wire.threads.submit(peer)
+    connection = client_over(client_context(version, ca), ours)
+    connection.do_handshake()
+    with pytest.raises(SSL.ZeroReturnError):
+        connection.recv(10)
+    assert connection.shutdown() is True
+    assert ours.recv(100) == b"plain again"
+    done.result(PATIENCE)
+
+
+def test_reader_that_waits_stalls_no_writer(
+    version: int,
+    ca: Identity,
+    server_identity: Identity,
+    wire: Wire,
+) -> None:
+    """One thread waits in recv while another sends what the peer's answer depends on."""
+    ours = wire.ours
+    answer = wire.threads.submit(echo, wire.server(server_identity))
+    connection = client_over(client_context(version, ca), ours)
+    connection.do_handshake()
+    waiting: Future[bytes] = wire.threads.submit(connection.recv, 100)
+    with pytest.raises(TimeoutError):
+        waiting.result(0.2)
+    assert connection.send(b"now") == 3
+    assert waiting.result(PATIENCE) == b"now"
+    finish(connection)
+    assert answer.result(PATIENCE) == b"now"
+
+
+def test_connect_accept_and_delegation(version: int, ca: Identity, server_identity: Identity) -> None:
+    """`connect`, `connect_ex`, `accept` and `sock_shutdown` are the socket's, and so is every unknown attribute."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        listener = SSL.Connection(server_context(version, server_identity), listening)
+        address = listener.getsockname()
+        for connect in ("connect", "connect_ex"):
+            accepted = pool.submit(listener.accept)
+            client = SSL.Connection(client_context(version, ca), socket.socket())
+            assert getattr(client, connect)(address) in (None, 0)
+            server, peer = accepted.result(PATIENCE)
+            assert isinstance(server, SSL.Connection)
+            assert server.get_context() is listener.get_context()
+            assert peer == client.getsockname()
+            handshake = pool.submit(server.do_handshake)
+            client.do_handshake()
+            handshake.result(PATIENCE)
+            server.sock_shutdown(socket.SHUT_WR)
+            with pytest.raises(SSL.SysCallError) as cut:
+                client.recv(1)
+            assert cut.value.args == (-1, "Unexpected EOF")
+            client.close()
+            server.close()
+    with socket.socket() as unconnected:
+        client = SSL.Connection(client_context(version, ca), unconnected)
+        assert client.connect_ex(address) == errno.ECONNREFUSED
+        with pytest.raises(ConnectionRefusedError):
+            client.connect(address)
+
+
+def test_memory_connections_have_no_socket(client: SSL.Context) -> None:
+    connection = SSL.Connection(client)
+    for name in ("connect", "connect_ex", "sock_shutdown"):
+        with pytest.raises(AttributeError, match="no socket"):
+            getattr(connection, name)(0)
+    with pytest.raises(AttributeError, match="no socket"):
+        connection.accept()
+    with pytest.raises(AttributeError, match="'Connection' object has no attribute 'fileno'"):
+        connection.fileno()
+
+
+def test_socket_connections_have_no_memory(client: SSL.Context, wire: Wire) -> None:
+    connection = SSL.Connection(client, wire.ours)
+    for call in (lambda: connection.bio_read(1), lambda: connection.bio_write(b"x"), connection.bio_shutdown):
+        with pytest.raises(TypeError, match="Connection sock was not None"):
+            call()
+
+
+def test_what_is_no_socket(client: SSL.Context) -> None:
+    with pytest.raises(TypeError, match="argument must be an int, or have a fileno"):
+        SSL.Connection(client, object())
+    with pytest.raises(ValueError, match=r"file descriptor cannot be a negative integer \(-1\)"):
+        SSL.Connection(client, -1)
+    closed = socket.socket()
+    closed.close()
+    with pytest.raises(ValueError, match="negative"):
+        SSL.Connection(client, closed)
+
+
+def test_transport_errors_have_their_errno(version: int, ca: Identity, server_identity: Identity, wire: Wire) -> None:
+    """A socket that was closed, and one whose peer is gone."""
+    ours, peers = wire.ours, wire.peers
+    connection = client_over(client_context(version, ca), ours)
+    peers.close()
+    with pytest.raises(SSL.SysCallError) as broken:
+        connection.do_handshake()
+    assert broken.value.args == (errno.EPIPE, "EPIPE")
+    ours.close()
+    with pytest.raises(SSL.SysCallError) as closed:
+        connection.do_handshake()
+    assert closed.value.args == (errno.EBADF, "EBADF")
+
+
+def test_plain_http_is_no_tls(client: SSL.Context, wire: Wire) -> None:
+    """The header tells libssl, which does not wait for a body."""
+    ours, peers = wire.ours, wire.peers
+    peers.sendall(b"HTTP/1.1 400 Bad Request\r\n")
+    connection = client_over(client, ours)
+    with pytest.raises(SSL.Error) as wrong:
+        connection.do_handshake()
+    assert not isinstance(wrong.value, SSL.SysCallError)
+
+
+def test_failed_handshake_alerts_the_peer(
+    version: int,
+    ca: Identity,
+    client_identity: Identity,
+    wire: Wire,
+) -> None:
+    """The alert is out before the error is raised."""
+    ours = wire.ours
+
+    def peer() -> str | None:
+        try:
+            wire.client(ca).do_handshake()
+        except ssl.SSLError as error:
+            return error.reason
+        return None
+
+    reason = wire.threads.submit(peer)
+    context = server_context(version, client_identity)
+    context.set_alpn_select_callback(lambda _c, _p: b"")
+
+    def refuse(_connection: SSL.Connection) -> None:
+        raise KeyError("refused")
+
+    context.set_tlsext_servername_callback(refuse)
+    connection = SSL.Connection(context, ours)
+    connection.set_accept_state()
+    with pytest.raises(KeyError, match="refused"):
+        connection.do_handshake()
+    assert "UNRECOGNIZED_NAME" in (reason.result(PATIENCE) or "")
+
+
+def test_shorter_retry_is_refused(
+    version: int,
+    ca: Identity,
+    server_identity: Identity,
+    wire: Wire,
+) -> None:
+    """What was sealed cannot be taken back: a retry with less data says so."""
+    ours = wire.ours
+    ours.setblocking(False)
+    tls = wire.server(server_identity)
+    shaken = wire.threads.submit(tls.do_handshake)
+    connection = client_over(client_context(version, ca), ours)
+    wants: list[type[SSL.Error]] = []
+    until_done(connection, connection.do_handshake, wants)
+    shaken.result(PATIENCE)
+    data = bytes(1 << 16)
+    while not connection.want_write():
+        with suppress(SSL.WantWriteError):
+            connection.send(data)
+    reading = wire.threads.submit(lambda: [tls.recv(1 << 14) for _ in range(4)])
+    with pytest.raises(SSL.Error, match="bad write retry"):
+        until_done(connection, lambda: connection.send(b"less"), wants)
+    reading.result(PATIENCE)
+
+
+def test_context_of_one_version_over_pipes(version: int, server_identity: Identity) -> None:
+    """Anything with a fileno will do: one end of a socket pair as a file object."""
+    left, right = socket.socketpair()
+    with left, right, left.makefile("rwb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
+        server = SSL.Connection(server_context(version, server_identity), right)
+        server.set_accept_state()
+        done = pool.submit(server.do_handshake)
+        client = client_over(context_of(version), file)
+        client.do_handshake()
+        done.result(PATIENCE)
+        assert client.send(b"over a file") == 11
+        assert server.recv(100) == b"over a file"
