@@ -17,7 +17,7 @@ class Datagrams(ConnectionCore):
 
         WantReadError if there is no such ClientHello yet. The callbacks of `Context.set_cookie_generate_callback` and
         `Context.set_cookie_verify_callback` make and judge cookies; what they raise is raised here.
-        Source: ``DTLSv1_listen``; the ClientHello is used up by it.
+        `Connection.do_handshake` goes on from there, and minds no repeated ClientHello. Source: ``DTLSv1_listen``.
         """
         self._listen()
 
