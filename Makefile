@@ -18,7 +18,8 @@ demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
 
 test: .venv/test
-	$(PYTEST) $(ARGS)
+	OPENSSL_BIO_ENGINE=cffi $(PYTEST) $(ARGS)
+	OPENSSL_BIO_ENGINE=c $(PYTEST) $(ARGS)
 
 # 20,000 handshakes of each kind with the cyclic collector off: about a minute.
 leaks: .venv/test

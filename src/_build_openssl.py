@@ -75,7 +75,7 @@ def builder() -> FFI:
     for name, text in declarations():
         ffi.cdef(f'# 1 "{name}"\n{text}')
     sources = sorted(NATIVE.glob("*.c"))
-    depends = [*CDEF.rglob("*.[ch]"), *NATIVE.glob("*.h")]
+    depends = [*CDEF.rglob("*.[ch]"), *NATIVE.rglob("*.h")]
     root = PACKAGE.parent.parent
     ffi.set_source(
         "openssl_bio._openssl",

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
+from openssl_bio import _openssl
 from openssl_bio._openssl import ffi, lib
 
-__all__ = ["CData", "ffi", "lib", "needs", "version_text"]
+__all__ = ["CData", "ffi", "lib", "load_engine", "needs", "version_text"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,6 +45,17 @@ def needs(symbol: str, since: str) -> Callable[[Callable[P, R]], Callable[P, R]]
         return missing
 
     return decorate
+
+
+def load_engine() -> Any:
+    """The C engine: a second module in the shared object of the first, so that both are on one libssl."""
+    name, path = "openssl_bio._engine", _openssl.__file__
+    spec = spec_from_file_location(name, path, loader=ExtensionFileLoader(name, path))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _refuse_older_library() -> None:

@@ -22,8 +22,7 @@ from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox, foreign_bio
 from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.context import ContextCore, Generation
-from openssl_bio._core.engine import Engine
-from openssl_bio._core.guard import Guard
+from openssl_bio._core.engines import Engine, Guard
 from openssl_bio._core.identity import Identity, copied_certificate
 from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
 from openssl_bio._core.session import SessionCore

@@ -18,6 +18,7 @@ oracle for any other engine.  The interface, for whoever writes the next one:
 ``_mark_eof``       The peer will send no more.
 ``_pending_bytes``  How many decrypted bytes wait.
 ``_waiting_bytes``  How many bytes of ciphertext wait to be taken; on datagrams, in the next one.
+``_wants_read``     Whether the last operation stopped for want of ciphertext.
 ==================  ===================================================================================================
 
 On datagrams (DTLS) ``_read`` never joins two and ``_write`` never splits one; ``_feed`` and ``_take`` move one
@@ -247,3 +248,7 @@ class Engine:
     def _waiting_bytes(self) -> int:
         with self._guard:
             return int(lib.BIO_ctrl_pending(self._outgoing))
+
+    def _wants_read(self) -> bool:
+        with self._guard:
+            return bool(lib.SSL_want_read(self.ssl))

@@ -11,11 +11,13 @@ of OpenSSL 3 is `Kind.EOF` here and nowhere else.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
+from typing import Any
 
 from openssl_bio._core._lib import CData, ffi, lib
 
@@ -156,6 +158,12 @@ class ErrorTable:
     def error(self, outcome: Outcome) -> BaseException:
         """The exception for an outcome, not raised yet."""
         return self._named.get(outcome.kind, self._otherwise)(outcome)
+
+    @functools.cached_property
+    def want_read(self) -> tuple[type[BaseException], tuple[Any, ...], dict[str, Any]]:
+        """What the exception for `Kind.WANT_READ` is made of, for C: its class, arguments and attributes."""
+        error = self.error(Outcome(Kind.WANT_READ))
+        return type(error), error.args, dict(vars(error))
 
     def failure(self, detail: str, kind: Kind = Kind.SSL) -> BaseException:
         """The exception for what this thread's error queue holds; ``detail`` says what was tried, and on what."""

@@ -20,7 +20,7 @@ from openssl_bio._core.errors import ErrorTable, Kind, Outcome, clear_queue
 PATIENCE = 1.0
 _LOOK_AGAIN = 0.02
 
-_NOT_IN_A_CALLBACK = "a callback cannot read, write, shut down or feed the connection it was called for"
+NOT_IN_A_CALLBACK = "a callback cannot read, write, shut down or feed the connection it was called for"
 _PLAIN = ErrorTable(lambda outcome: RuntimeError(outcome.detail))
 
 
@@ -56,4 +56,4 @@ class Guard:
     def refuse_io(self) -> None:
         """Raise the face's error for misuse, a RuntimeError, if this is the thread of a running callback."""
         if self.callbacks:
-            raise self._errors.error(Outcome(Kind.MISUSE, detail=_NOT_IN_A_CALLBACK))
+            raise self._errors.error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))

@@ -21,11 +21,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "operations.h"
+#include "internal/outcomes.h"
 
 enum { MOST_RECORDS = 32 };
 
-static void forget(obio_outcome *outcome)
+void obio_forget(obio_outcome *outcome)
 {
     for (size_t i = 0; i < outcome->records; i++)
         OPENSSL_free(outcome->record[i].data);
@@ -42,13 +42,13 @@ void obio_outcome_free(obio_outcome *outcome)
 {
     if (outcome == NULL)
         return;
-    forget(outcome);
+    obio_forget(outcome);
     OPENSSL_free(outcome);
 }
 
-static void begin(obio_outcome *outcome)
+void obio_begin(obio_outcome *outcome)
 {
-    forget(outcome);
+    obio_forget(outcome);
     if (ERR_peek_error() != 0)
         ERR_clear_error();
     errno = 0;
@@ -63,7 +63,7 @@ int obio_save_errors(obio_outcome *outcome)
     const char *data;
     int flags;
 
-    forget(outcome);
+    obio_forget(outcome);
     while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
         if (count == MOST_RECORDS)
             continue;
@@ -103,7 +103,7 @@ static int in_error_state(const SSL *ssl)
     return strcmp(SSL_state_string(ssl), "SSLERR") == 0;
 }
 
-static int conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome)
+int obio_conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome)
 {
     int sys_errno = errno;
     int ssl_error = SSL_get_error(ssl, result);
@@ -121,8 +121,8 @@ static int conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome)
 
 int obio_handshake(SSL *ssl, obio_outcome *outcome)
 {
-    begin(outcome);
-    return conclude(ssl, SSL_do_handshake(ssl), 0, outcome);
+    obio_begin(outcome);
+    return obio_conclude(ssl, SSL_do_handshake(ssl), 0, outcome);
 }
 
 /* Fill the buffer from as many records as there are.  A datagram is never joined with the next. */
@@ -131,13 +131,13 @@ int obio_read(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome)
     size_t total = 0, got = 0;
     int result;
 
-    begin(outcome);
+    obio_begin(outcome);
     do {
         result = SSL_read_ex(ssl, (char *)buffer + total, size - total, &got);
         if (result > 0)
             total += got;
     } while (result > 0 && total < size && !SSL_is_dtls(ssl));
-    return conclude(ssl, result, total, outcome);
+    return obio_conclude(ssl, result, total, outcome);
 }
 
 int obio_peek(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome)
@@ -145,9 +145,9 @@ int obio_peek(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome)
     size_t got = 0;
     int result;
 
-    begin(outcome);
+    obio_begin(outcome);
     result = SSL_peek_ex(ssl, buffer, size, &got);
-    return conclude(ssl, result, result > 0 ? got : 0, outcome);
+    return obio_conclude(ssl, result, result > 0 ? got : 0, outcome);
 }
 
 /* Seal all of the data, also where SSL_MODE_ENABLE_PARTIAL_WRITE makes libssl stop after each record. */
@@ -156,13 +156,13 @@ int obio_write(SSL *ssl, const void *data, size_t size, obio_outcome *outcome)
     size_t total = 0, put = 0;
     int result;
 
-    begin(outcome);
+    obio_begin(outcome);
     do {
         result = SSL_write_ex(ssl, (const char *)data + total, size - total, &put);
         if (result > 0)
             total += put;
     } while (result > 0 && total < size);
-    return conclude(ssl, result, total, outcome);
+    return obio_conclude(ssl, result, total, outcome);
 }
 
 /* The count is 1 when both close_notify alerts have passed, 0 while the peer's is awaited. */
@@ -170,10 +170,10 @@ int obio_shutdown(SSL *ssl, obio_outcome *outcome)
 {
     int result;
 
-    begin(outcome);
+    obio_begin(outcome);
     result = SSL_shutdown(ssl);
     if (result < 0) {
-        int ssl_error = conclude(ssl, result, 0, outcome);
+        int ssl_error = obio_conclude(ssl, result, 0, outcome);
 
         outcome->broken = in_error_state(ssl); /* a shutdown that comes too early ends nothing */
         return ssl_error;
@@ -189,9 +189,9 @@ int obio_listen(SSL *ssl, obio_outcome *outcome)
     BIO_ADDR *peer = BIO_ADDR_new();
     int result;
 
-    begin(outcome);
+    obio_begin(outcome);
     if (peer == NULL)
-        return conclude(ssl, -1, 0, outcome);
+        return obio_conclude(ssl, -1, 0, outcome);
     result = DTLSv1_listen(ssl, peer);
     BIO_ADDR_free(peer);
     if (result == 0) { /* it tells SSL_get_error() nothing */
@@ -199,7 +199,7 @@ int obio_listen(SSL *ssl, obio_outcome *outcome)
         outcome->ssl_error = SSL_ERROR_WANT_READ;
         return SSL_ERROR_WANT_READ;
     }
-    return conclude(ssl, result, result > 0, outcome);
+    return obio_conclude(ssl, result, result > 0, outcome);
 }
 
 /* The count is 1 if a timer had expired, and the last flight was sent again. */
@@ -207,14 +207,14 @@ int obio_handle_timeout(SSL *ssl, obio_outcome *outcome)
 {
     int result;
 
-    begin(outcome);
+    obio_begin(outcome);
     result = (int)DTLSv1_handle_timeout(ssl);
     if (result >= 0) {
         ERR_clear_error();
         outcome->count = result > 0;
         return SSL_ERROR_NONE;
     }
-    return conclude(ssl, result, 0, outcome);
+    return obio_conclude(ssl, result, 0, outcome);
 }
 
 /* Microseconds until the running timer expires; -1 if none runs. */

@@ -258,7 +258,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def want_read(self) -> bool:
         """The last operation needs ciphertext from the peer."""
-        return bool(self._get(lib.SSL_want_read))
+        return self._wants_read()
 
     def want_write(self) -> bool:
         """The last operation needs room for ciphertext."""

@@ -1,0 +1,24 @@
+"""Which engine runs the connections of this process.
+
+Theory of operation.  ``OPENSSL_BIO_ENGINE`` chooses when the package is imported: ``c`` is the C engine (`native`), the
+one to use; ``cffi`` is the reference engine (`engine`), to which the other is compared.  Both have the same interface,
+promises and errors, so nothing else in the package asks which one it is.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+__all__ = ["ENGINE", "Engine", "Guard"]
+
+ENGINE = os.environ.get("OPENSSL_BIO_ENGINE", "cffi")
+
+if ENGINE not in {"c", "cffi"}:
+    raise ImportError(f"OPENSSL_BIO_ENGINE must be c or cffi, not {ENGINE!r}")
+
+if TYPE_CHECKING or ENGINE == "cffi":
+    from openssl_bio._core.engine import Engine
+    from openssl_bio._core.guard import Guard
+else:
+    from openssl_bio._core.native import Engine, Guard

@@ -1,0 +1,331 @@
+/*
+ * The memory behind an engine's two BIOs.
+ *
+ * A box is a queue of bytes with a BIO around it.  libssl reads ciphertext out
+ * of one box and writes into another; the engine does the opposite.  BIO_s_mem
+ * would do, but it copies once more than needed and clears memory that is
+ * about to be written.  A box can also
+ *
+ * - lend: for the time of one call libssl reads straight from the caller's
+ *   bytes, after what the box holds; what it leaves is copied into the box
+ *   when the call returns;
+ * - aim: for the time of one call what libssl writes goes straight to where the
+ *   caller wants it, until that is full or something is in the box.
+ *
+ * A box notices where TLS records begin as they are read, and so can tell how
+ * much plaintext the whole records in it hold.  It is an estimate, exact for
+ * AEAD ciphers without padding: a caller must be ready for any other number.
+ *
+ * The memory of an empty box is given back unless it is small.  The box belongs
+ * to its BIO, so whoever holds a reference to the BIO can use it, in whatever
+ * order the connection and its parts are freed.  There is no lock: the engine's
+ * guard is one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/ssl3.h>
+
+#include "internal/boxes.h"
+
+enum { LEAST = 256, KEPT = 1024, MOST_HINT = 64 * 1024 };
+
+static size_t held(const obio_box *box)
+{
+    return box->end - box->start;
+}
+
+/* How many bytes wait to be read. */
+size_t obio_box_size(const obio_box *box)
+{
+    return held(box) + box->lent_size;
+}
+
+static int make_room(obio_box *box, size_t size)
+{
+    size_t wanted, used = held(box);
+    unsigned char *data;
+
+    if (size <= box->room - box->end)
+        return 1;
+    if (size > SIZE_MAX / 4 - used)
+        return 0;
+    if (box->start > 0 && size <= box->room - used && used <= box->room / 2) {
+        memmove(box->data, box->data + box->start, used);
+        box->start = 0;
+        box->end = used;
+        return 1;
+    }
+    wanted = used + size;
+    if (used > 0)
+        wanted += wanted / 2;
+    if (wanted < box->hint)
+        wanted = box->hint;
+    if (wanted < LEAST)
+        wanted = LEAST;
+    data = malloc(wanted);
+    if (data == NULL)
+        return 0;
+    if (used > 0)
+        memcpy(data, box->data + box->start, used);
+    free(box->data);
+    box->data = data;
+    box->room = wanted;
+    box->start = 0;
+    box->end = used;
+    return 1;
+}
+
+/* Add bytes.  Returns 1, or 0 if memory is out. */
+int obio_box_put(obio_box *box, const void *data, size_t size)
+{
+    if (size == 0)
+        return 1;
+    if (!make_room(box, size))
+        return 0;
+    memcpy(box->data + box->end, data, size);
+    box->end += size;
+    return 1;
+}
+
+static void emptied(obio_box *box)
+{
+    box->hint = box->end < MOST_HINT ? box->end : MOST_HINT;
+    box->start = box->end = 0;
+    if (box->room <= KEPT)
+        return;
+    free(box->data);
+    box->data = NULL;
+    box->room = 0;
+}
+
+/* Move up to `size` bytes out; returns how many. */
+size_t obio_box_take(obio_box *box, void *buffer, size_t size)
+{
+    size_t first = held(box), second;
+
+    if (first > size)
+        first = size;
+    if (first > 0) {
+        memcpy(buffer, box->data + box->start, first);
+        box->start += first;
+        if (box->start == box->end)
+            emptied(box);
+    }
+    second = size - first;
+    if (second > box->lent_size)
+        second = box->lent_size;
+    if (second > 0) {
+        memcpy((char *)buffer + first, box->lent, second);
+        box->lent += second;
+        box->lent_size -= second;
+    }
+    return first + second;
+}
+
+/* Let `data` be read after what is in the box, until obio_box_return(). */
+void obio_box_lend(obio_box *box, const void *data, size_t size)
+{
+    box->lent = data;
+    box->lent_size = size;
+}
+
+/* End a loan: what was not read is copied into the box.  Returns 1, or 0 if memory is out and those bytes are lost. */
+int obio_box_return(obio_box *box)
+{
+    int ok = obio_box_put(box, box->lent, box->lent_size);
+
+    box->lent = NULL;
+    box->lent_size = 0;
+    return ok;
+}
+
+/* Let what is written go to `target`, after what is in the box now, until obio_box_hit(). */
+void obio_box_aim(obio_box *box, void *target, size_t room)
+{
+    box->target_used = obio_box_take(box, target, room);
+    box->target = target;
+    box->target_room = room;
+}
+
+/* End that, and tell how many bytes there are in the target; what did not fit is in the box. */
+size_t obio_box_hit(obio_box *box)
+{
+    box->target = NULL;
+    return box->target_used;
+}
+
+/* -- where records begin ------------------------------------------------------------------------------------------ */
+
+static size_t record_size(const unsigned char *header)
+{
+    return (size_t)header[3] << 8 | header[4];
+}
+
+static void follow(obio_box *box, const unsigned char *data, size_t size)
+{
+    while (size > 0) {
+        size_t part = box->left < size ? box->left : size;
+
+        if (part > 0) {
+            box->left -= part;
+        } else {
+            box->header[box->have++] = *data;
+            part = 1;
+            if (box->have == sizeof box->header) {
+                box->left = record_size(box->header);
+                box->have = 0;
+            }
+        }
+        data += part;
+        size -= part;
+    }
+}
+
+static size_t plaintext_of(const unsigned char *header, size_t overhead)
+{
+    size_t size = record_size(header);
+
+    return header[0] == SSL3_RT_APPLICATION_DATA && size > overhead ? size - overhead : 0;
+}
+
+/* How much plaintext is in the whole records of the box, if each has this overhead beside its header; 0 if unknown. */
+size_t obio_box_expect(const obio_box *box, size_t overhead)
+{
+    const unsigned char *at = box->lent;
+    size_t size = box->lent_size, have = box->have, total = 0;
+    unsigned char header[5];
+
+    if (held(box) > 0) {
+        if (size > 0)
+            return 0;
+        at = box->data + box->start;
+        size = held(box);
+    }
+    memcpy(header, box->header, sizeof header);
+    if (box->left > 0) {
+        if (box->left > size)
+            return 0;
+        total = plaintext_of(header, overhead);
+        at += box->left;
+        size -= box->left;
+    }
+    while (size >= sizeof header - have) {
+        memcpy(header + have, at, sizeof header - have);
+        at += sizeof header - have;
+        size -= sizeof header - have;
+        have = 0;
+        if (size < record_size(header))
+            break;
+        total += plaintext_of(header, overhead);
+        at += record_size(header);
+        size -= record_size(header);
+    }
+    return total;
+}
+
+/* -- the BIO ------------------------------------------------------------------------------------------------------ */
+
+static int box_write(BIO *bio, const char *data, size_t size, size_t *written)
+{
+    obio_box *box = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    if (box->target != NULL && held(box) == 0 && size <= box->target_room - box->target_used) {
+        memcpy(box->target + box->target_used, data, size);
+        box->target_used += size;
+    } else if (!obio_box_put(box, data, size)) {
+        return 0;
+    }
+    *written = size;
+    return 1;
+}
+
+static int box_read(BIO *bio, char *buffer, size_t size, size_t *got)
+{
+    obio_box *box = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    *got = obio_box_take(box, buffer, size);
+    if (*got > 0) {
+        follow(box, (const unsigned char *)buffer, *got);
+        return 1;
+    }
+    if (box->ended || size == 0)
+        return 0;
+    BIO_set_retry_read(bio);
+    return -1;
+}
+
+static long box_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    obio_box *box = BIO_get_data(bio);
+
+    (void)number;
+    (void)pointer;
+    switch (command) {
+    case BIO_CTRL_PENDING:
+        return (long)obio_box_size(box);
+    case BIO_CTRL_EOF:
+        return obio_box_size(box) == 0;
+    case BIO_CTRL_FLUSH:
+    case BIO_CTRL_DUP:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int box_create(BIO *bio)
+{
+    obio_box *box = calloc(1, sizeof *box);
+
+    if (box == NULL)
+        return 0;
+    BIO_set_data(bio, box);
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static int box_destroy(BIO *bio)
+{
+    obio_box *box = BIO_get_data(bio);
+
+    if (box != NULL)
+        free(box->data);
+    free(box);
+    return 1;
+}
+
+static BIO_METHOD *method;
+static CRYPTO_ONCE method_once = CRYPTO_ONCE_STATIC_INIT;
+
+static void make_method(void)
+{
+    BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "openssl_bio box");
+
+    if (made == NULL)
+        return;
+    if (BIO_meth_set_write_ex(made, box_write) && BIO_meth_set_read_ex(made, box_read)
+        && BIO_meth_set_ctrl(made, box_ctrl) && BIO_meth_set_create(made, box_create)
+        && BIO_meth_set_destroy(made, box_destroy))
+        method = made;
+    else
+        BIO_meth_free(made);
+}
+
+/* A BIO with an empty box, or NULL with the error queued. */
+BIO *obio_box_new(void)
+{
+    if (!CRYPTO_THREAD_run_once(&method_once, make_method) || method == NULL)
+        return NULL;
+    return BIO_new(method);
+}
+
+/* The box of a BIO that obio_box_new() made. */
+obio_box *obio_box_of(BIO *bio)
+{
+    return BIO_get_data(bio);
+}

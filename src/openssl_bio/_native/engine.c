@@ -1,0 +1,476 @@
+/*
+ * The C engine as a Python type: the interface of `_core/engine.py`, whose
+ * docstring says what each operation promises.
+ *
+ * Each method enters the guard, refuses what must be refused, runs one operation
+ * of engine_core.c, and then settles: it keeps a fatal outcome, raises what a
+ * callback raised, keeps the plaintext that came with it.  Everything rare is
+ * left to Python: making an Outcome (`_classify`) and an exception (`_error`,
+ * `_refuse_io`) are methods of the subclass in `_core/native.py`.  Only "want read", which is not
+ * rare, is made here, after a pattern that the face's table gave.
+ *
+ * The GIL is let go once an operation, and only if that is large: a small one is
+ * over before another thread could have taken it.  libssl may call Python back
+ * in either case: cffi's entry points take the GIL when they do not have it.
+ * While a callback runs the guard counts it, so what it does to this object is
+ * refused; but it may do anything to others, drop references, or run the cyclic
+ * collector.  So nothing here is borrowed across an operation, and what is in the
+ * object is consistent whenever Python can run.
+ *
+ * One-call operations are in engine_one_call.c, with the same rules.
+ */
+#include <Python.h>
+
+#include <openssl/err.h>
+
+#include "internal/engine.h"
+
+typedef struct {
+    PyTypeObject *guard;
+} module_state;
+
+/* -- what every method does --------------------------------------------------------------------------------------- */
+
+/* Wait for the object.  0, or -1 with an exception set. */
+int obio_enter(engine_object *self)
+{
+    if (self->core.ssl == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the connection was not initialised, or is being freed");
+        return -1;
+    }
+    return obio_guard_enter(self->guard);
+}
+
+void obio_leave(engine_object *self)
+{
+    obio_guard_leave(self->guard);
+}
+
+/* The same for input and output, which a callback of this connection may not do. */
+int obio_enter_io(engine_object *self)
+{
+    if (obio_enter(self) < 0)
+        return -1;
+    if (!obio_guard_in_callback(self->guard))
+        return 0;
+    Py_XDECREF(PyObject_CallMethod((PyObject *)self, "_refuse_io", NULL));
+    obio_leave(self);
+    return -1;
+}
+
+static PyObject *raise_error(engine_object *self, PyObject *outcome)
+{
+    PyObject *error = PyObject_CallMethod((PyObject *)self, "_error", "O", outcome);
+
+    if (error == NULL)
+        return NULL;
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_DECREF(error);
+    return NULL;
+}
+
+/* 0, or -1 with the error set that ended the connection before. */
+int obio_refuse_failed(engine_object *self)
+{
+    PyObject *failure = self->failure;
+
+    if (failure == NULL)
+        return 0;
+    Py_INCREF(failure);
+    raise_error(self, failure);
+    Py_DECREF(failure);
+    return -1;
+}
+
+static PyObject *classified(engine_object *self)
+{
+    return PyObject_CallMethod((PyObject *)self, "_classify", "K", (unsigned long long)(size_t)&self->core.outcome);
+}
+
+PyObject *obio_raise_want_read(engine_object *self)
+{
+    PyObject *type = NULL, *error = NULL, *arguments, *attributes, *key, *value;
+    Py_ssize_t at = 0;
+
+    if (!PyArg_ParseTuple(self->want_read, "OOO", &type, &arguments, &attributes))
+        return NULL;
+    error = PyObject_Call(type, arguments, NULL);
+    while (error != NULL && PyDict_Next(attributes, &at, &key, &value)) {
+        if (PyObject_SetAttr(error, key, value) < 0)
+            Py_CLEAR(error);
+    }
+    if (error != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+    return NULL;
+}
+
+/* Raise what the last operation ended with. */
+PyObject *obio_raise_outcome(engine_object *self)
+{
+    PyObject *outcome;
+
+    if (self->core.outcome.ssl_error == SSL_ERROR_WANT_READ && self->core.outcome.records == 0)
+        return obio_raise_want_read(self);
+    outcome = classified(self);
+    if (outcome != NULL)
+        raise_error(self, outcome);
+    Py_XDECREF(outcome);
+    return NULL;
+}
+
+static int keep_failure(engine_object *self, PyObject *outcome)
+{
+    PyObject *before = self->failure;
+
+    self->failure = outcome;
+    Py_XDECREF(before);
+    return outcome == NULL ? -1 : 0;
+}
+
+/* Raise the first exception of the operation's callbacks.  During the handshake that ends the connection. */
+static int raise_pending(engine_object *self, int handshaking)
+{
+    PyObject *error;
+
+    if (handshaking && self->failure == NULL) {
+        if (keep_failure(self, PyObject_GetAttrString((PyObject *)self, "_aborted")) < 0)
+            return -1;
+        obio_abort(self->core.ssl);
+    }
+    error = PyObject_CallMethod(self->pending, "pop", NULL);
+    if (error != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+    return -1;
+}
+
+/* Run an operation.  0, or -1 with the exception of a callback set; the outcome says the rest. */
+int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, int large)
+{
+    int handshaking = !SSL_is_init_finished(self->core.ssl);
+
+    if (large || handshaking) {
+        Py_BEGIN_ALLOW_THREADS
+        call(self, buffer, size);
+        Py_END_ALLOW_THREADS
+    } else {
+        call(self, buffer, size);
+    }
+    self->visits = obio_guard_visits(self->guard);
+    if (self->core.outcome.broken && keep_failure(self, classified(self)) < 0)
+        return -1;
+    return PyList_Size(self->pending) > 0 ? raise_pending(self, handshaking) : 0;
+}
+
+void obio_call_handshake(engine_object *self, void *buffer, size_t size)
+{
+    (void)buffer;
+    (void)size;
+    self->core.dry = 0;
+    obio_handshake(self->core.ssl, &self->core.outcome);
+}
+
+static void call_shutdown(engine_object *self, void *buffer, size_t size)
+{
+    (void)buffer;
+    (void)size;
+    self->core.dry = 0;
+    obio_shutdown(self->core.ssl, &self->core.outcome);
+}
+
+static void call_listen(engine_object *self, void *buffer, size_t size)
+{
+    (void)buffer;
+    (void)size;
+    obio_listen(self->core.ssl, &self->core.outcome);
+}
+
+static void call_handle_timeout(engine_object *self, void *buffer, size_t size)
+{
+    (void)buffer;
+    (void)size;
+    obio_handle_timeout(self->core.ssl, &self->core.outcome);
+}
+
+/* Run an operation without data.  The count of its outcome, or -1 with an exception set. */
+static int step(engine_object *self, engine_call *call)
+{
+    int count = -1;
+
+    if (obio_enter_io(self) < 0)
+        return -1;
+    if (obio_refuse_failed(self) == 0 && obio_run(self, call, NULL, 0, 0) == 0) {
+        if (self->core.outcome.ssl_error == SSL_ERROR_NONE)
+            count = self->core.outcome.count != 0;
+        else
+            obio_raise_outcome(self);
+    }
+    obio_leave(self);
+    return count;
+}
+
+static PyObject *none_or_error(int count)
+{
+    if (count < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *truth_or_error(int count)
+{
+    return count < 0 ? NULL : PyBool_FromLong(count);
+}
+
+static PyObject *engine_handshake(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    return none_or_error(step(self, obio_call_handshake));
+}
+
+static PyObject *engine_shutdown(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    return truth_or_error(step(self, call_shutdown));
+}
+
+static PyObject *engine_listen(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    return none_or_error(step(self, call_listen));
+}
+
+static PyObject *engine_handle_timeout(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    return truth_or_error(step(self, call_handle_timeout));
+}
+
+/* -- what can be asked --------------------------------------------------------------------------------------------- */
+
+static PyObject *engine_pending_bytes(engine_object *self, PyObject *unused)
+{
+    Py_ssize_t pending;
+
+    (void)unused;
+    if (obio_enter(self) < 0)
+        return NULL;
+    pending = SSL_pending(self->core.ssl) + (self->unread == NULL ? 0 : PyBytes_Size(self->unread));
+    obio_leave(self);
+    return PyLong_FromSsize_t(pending);
+}
+
+static PyObject *engine_waiting_bytes(engine_object *self, PyObject *unused)
+{
+    size_t waiting;
+
+    (void)unused;
+    if (obio_enter(self) < 0)
+        return NULL;
+    waiting = BIO_ctrl_pending(self->core.outgoing);
+    obio_leave(self);
+    return PyLong_FromSize_t(waiting);
+}
+
+static PyObject *engine_timeout(engine_object *self, PyObject *unused)
+{
+    long long microseconds;
+
+    (void)unused;
+    if (obio_enter(self) < 0)
+        return NULL;
+    microseconds = obio_timeout(self->core.ssl);
+    obio_leave(self);
+    return PyLong_FromLongLong(microseconds);
+}
+
+static PyObject *engine_wants_read(engine_object *self, PyObject *unused)
+{
+    int wants;
+
+    (void)unused;
+    if (obio_enter(self) < 0)
+        return NULL;
+    wants = self->core.dry || SSL_want_read(self->core.ssl);
+    obio_leave(self);
+    return PyBool_FromLong(wants);
+}
+
+/* -- the object --------------------------------------------------------------------------------------------------- */
+
+/* _open(cdata, its address, guard, list, want_read, address of a BIO or 0, and of another): called once. */
+static PyObject *engine_open(engine_object *self, PyTypeObject *defining, PyObject *const *arguments,
+                               Py_ssize_t count, PyObject *names)
+{
+    module_state *state = PyType_GetModuleState(defining);
+    void *pointer[7];
+
+    if (state == NULL)
+        return NULL;
+    if (count != 7 || names != NULL || self->core.ssl != NULL || !PyObject_TypeCheck(arguments[2], state->guard)
+        || !PyList_Check(arguments[3]) || !PyTuple_Check(arguments[4])) {
+        PyErr_SetString(PyExc_TypeError, "_open is called once, with a cdata, an address, a guard, a list, a tuple "
+                                         "and two addresses");
+        return NULL;
+    }
+    for (int i = 1; i < 7; i++) {
+        pointer[i] = i >= 2 && i <= 4 ? NULL : PyLong_AsVoidPtr(arguments[i]);
+        if (pointer[i] == NULL && PyErr_Occurred())
+            return NULL;
+    }
+    if (pointer[1] == NULL) {
+        PyErr_SetString(PyExc_ValueError, "there is no SSL at NULL");
+        return NULL;
+    }
+    if (!obio_engine_open(&self->core, pointer[1], pointer[5], pointer[6])) {
+        ERR_clear_error();
+        return PyErr_NoMemory();
+    }
+    self->ssl = Py_NewRef(arguments[0]);
+    self->guard = (obio_guard *)Py_NewRef(arguments[2]);
+    self->pending = Py_NewRef(arguments[3]);
+    self->want_read = Py_NewRef(arguments[4]);
+    Py_RETURN_NONE;
+}
+
+static int engine_traverse(engine_object *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE((PyObject *)self));
+    Py_VISIT(self->guard);
+    Py_VISIT(self->ssl);
+    Py_VISIT(self->pending);
+    Py_VISIT(self->failure);
+    Py_VISIT(self->unread);
+    Py_VISIT(self->want_read);
+    return 0;
+}
+
+static int engine_clear(engine_object *self)
+{
+    obio_engine_close(&self->core);
+    Py_CLEAR(self->guard);
+    Py_CLEAR(self->pending);
+    Py_CLEAR(self->failure);
+    Py_CLEAR(self->unread);
+    Py_CLEAR(self->want_read);
+    Py_CLEAR(self->ssl);
+    return 0;
+}
+
+static void engine_dealloc(engine_object *self)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+
+    PyObject_GC_UnTrack(self);
+    engine_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyObject *engine_failure(engine_object *self, void *unused)
+{
+    (void)unused;
+    return Py_NewRef(self->failure == NULL ? Py_None : self->failure);
+}
+
+static PyObject *engine_datagrams(engine_object *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(self->core.datagrams);
+}
+
+#define METHOD(function) ((PyCFunction)(void (*)(void))(function))
+
+static PyMethodDef engine_methods[] = {
+    {"_open", METHOD(engine_open), METH_METHOD | METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"_handshake", METHOD(engine_handshake), METH_NOARGS, NULL},
+    {"_read", METHOD(obio_method_read), METH_O, NULL},
+    {"_read_into", METHOD(obio_method_read_into), METH_FASTCALL, NULL},
+    {"_peek", METHOD(obio_method_peek), METH_O, NULL},
+    {"_write", METHOD(obio_method_write), METH_O, NULL},
+    {"_shutdown", METHOD(engine_shutdown), METH_NOARGS, NULL},
+    {"_listen", METHOD(engine_listen), METH_NOARGS, NULL},
+    {"_timeout", METHOD(engine_timeout), METH_NOARGS, NULL},
+    {"_handle_timeout", METHOD(engine_handle_timeout), METH_NOARGS, NULL},
+    {"_feed", METHOD(obio_method_feed), METH_O, NULL},
+    {"_take", METHOD(obio_method_take), METH_O, NULL},
+    {"_mark_eof", METHOD(obio_method_mark_eof), METH_NOARGS, NULL},
+    {"_pending_bytes", METHOD(engine_pending_bytes), METH_NOARGS, NULL},
+    {"_waiting_bytes", METHOD(engine_waiting_bytes), METH_NOARGS, NULL},
+    {"_wants_read", METHOD(engine_wants_read), METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef engine_attributes[] = {
+    {"_datagrams", (getter)engine_datagrams, NULL, "Whether it is DTLS.", NULL},
+    {"_failure", (getter)engine_failure, NULL, "The Outcome that ended the connection, or None.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot engine_slots[] = {
+    {Py_tp_doc, "One TLS connection over memory: the operations of `_core/engine.py` in C."},
+    {Py_tp_dealloc, engine_dealloc},
+    {Py_tp_traverse, engine_traverse},
+    {Py_tp_clear, engine_clear},
+    {Py_tp_methods, engine_methods},
+    {Py_tp_getset, engine_attributes},
+    {0, NULL},
+};
+
+static PyType_Spec engine_spec = {
+    "openssl_bio._engine.Engine", sizeof(engine_object), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, engine_slots,
+};
+
+/* -- the module: a second one in the shared object of _openssl ---------------------------------------------------- */
+
+static int module_exec(PyObject *module)
+{
+    module_state *state = PyModule_GetState(module);
+    PyObject *engine = PyType_FromModuleAndSpec(module, &engine_spec, NULL);
+    int ok;
+
+    state->guard = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_guard_spec, NULL);
+    ok = engine != NULL && state->guard != NULL && PyModule_AddType(module, (PyTypeObject *)engine) == 0
+        && PyModule_AddType(module, state->guard) == 0;
+    Py_XDECREF(engine);
+    return ok ? 0 : -1;
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    module_state *state = PyModule_GetState(module);
+
+    if (state != NULL)
+        Py_VISIT(state->guard);
+    return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+    module_state *state = PyModule_GetState(module);
+
+    if (state != NULL)
+        Py_CLEAR(state->guard);
+    return 0;
+}
+
+static void module_free(void *module)
+{
+    module_clear(module);
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+    {0, NULL},
+};
+
+static PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT, .m_name = "_engine", .m_size = sizeof(module_state), .m_slots = module_slots,
+    .m_traverse = module_traverse, .m_clear = module_clear, .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__engine(void)
+{
+    return PyModuleDef_Init(&module_def);
+}

@@ -1,0 +1,168 @@
+/*
+ * The TLS engine without Python.
+ *
+ * An engine joins an SSL with two BIOs of memory and runs the operations that
+ * matter for speed on them.  It knows no Python, allocates only through its
+ * boxes, and can be driven alone by a fuzzer or a thread checker.  One thread at
+ * a time: whoever uses it brings the lock.
+ *
+ * Reading and writing differ from the plain operations of operations.c in what
+ * they leave out.  When all went well there is nothing to ask libssl about: the
+ * outcome is a count.  And when a read has taken the last byte of ciphertext,
+ * the next one would only want more, so the engine is `dry` and libssl is not
+ * entered again.  That holds only if the handshake is over, nothing is pending,
+ * the peer has neither closed nor ended, and it is a stream of our own; any
+ * other operation, and anything put into the inbox, ends it.
+ */
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "datagrams.h"
+#include "internal/engine_core.h"
+
+enum { HEADER = 5, RECORD = 16 * 1024 };
+
+static int attach(obio_engine *engine, BIO **slot, obio_box **box, BIO *given, void (*set)(SSL *, BIO *))
+{
+    BIO *bio = given;
+
+    if (given != NULL)
+        BIO_up_ref(bio);
+    else
+        bio = engine->datagrams ? BIO_new(obio_datagrams()) : obio_box_new();
+    if (bio == NULL)
+        return 0;
+    if (given == NULL && !engine->datagrams)
+        *box = obio_box_of(bio);
+    *slot = bio;
+    BIO_up_ref(bio);
+    set(engine->ssl, bio);
+    return 1;
+}
+
+/* Join an SSL, which must outlive the engine, with these BIOs or, for NULL, with memory of its own.  Returns 1, or 0 with the error queued. */
+int obio_engine_open(obio_engine *engine, SSL *ssl, BIO *incoming, BIO *outgoing)
+{
+    memset(engine, 0, sizeof *engine);
+    engine->ssl = ssl;
+    engine->datagrams = SSL_is_dtls(ssl);
+    if (attach(engine, &engine->incoming, &engine->inbox, incoming, SSL_set0_rbio)
+        && attach(engine, &engine->outgoing, &engine->outbox, outgoing, SSL_set0_wbio))
+        return 1;
+    obio_engine_close(engine);
+    return 0;
+}
+
+/* Let go of everything but the SSL.  Closing twice does nothing. */
+void obio_engine_close(obio_engine *engine)
+{
+    obio_forget(&engine->outcome);
+    BIO_free(engine->incoming);
+    BIO_free(engine->outgoing);
+    memset(engine, 0, sizeof *engine);
+}
+
+/* Whether a read now would only want more ciphertext. */
+int obio_engine_is_dry(obio_engine *engine)
+{
+    return engine->dry && obio_box_size(engine->inbox) == 0 && !engine->inbox->ended;
+}
+
+static int has_run_dry(const obio_engine *engine)
+{
+    const obio_box *inbox = engine->inbox;
+
+    return inbox != NULL && !engine->datagrams && obio_box_size(inbox) == 0 && !inbox->ended
+        && SSL_is_init_finished(engine->ssl) && !SSL_has_pending(engine->ssl) && SSL_get_shutdown(engine->ssl) == 0;
+}
+
+static void succeed(obio_engine *engine, size_t count)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+    engine->outcome.count = count;
+}
+
+/* Fill the buffer from as many records as there are; the outcome has the count.  A datagram is never joined. */
+void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
+{
+    size_t total = 0, got;
+
+    obio_begin(&engine->outcome);
+    engine->dry = 0;
+    do {
+        int result = SSL_read_ex(engine->ssl, (char *)buffer + total, size - total, &got);
+
+        if (result <= 0) {
+            obio_conclude(engine->ssl, result, total, &engine->outcome);
+            engine->dry = engine->outcome.ssl_error == SSL_ERROR_WANT_READ && has_run_dry(engine);
+            return;
+        }
+        total += got;
+        engine->dry = has_run_dry(engine);
+    } while (total < size && !engine->dry && !engine->datagrams);
+    succeed(engine, total);
+}
+
+/* Seal all of the data, also where SSL_MODE_ENABLE_PARTIAL_WRITE makes libssl stop after each record. */
+void obio_engine_write(obio_engine *engine, const void *data, size_t size)
+{
+    size_t total = 0, put;
+
+    obio_begin(&engine->outcome);
+    engine->dry = 0;
+    do {
+        int result = SSL_write_ex(engine->ssl, (const char *)data + total, size - total, &put);
+
+        if (result <= 0) {
+            obio_conclude(engine->ssl, result, total, &engine->outcome);
+            return;
+        }
+        total += put;
+    } while (total < size);
+    succeed(engine, total);
+}
+
+/* -- how large answers will be ------------------------------------------------------------------------------------ */
+
+/* What an AEAD adds to a record, beside the header.  Anything else has no fixed size, and is guessed. */
+static size_t overhead_of(const SSL *ssl)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+    int nid = cipher == NULL ? NID_undef : SSL_CIPHER_get_cipher_nid(cipher);
+    int explicit_nonce = nid == NID_chacha20_poly1305 ? 0 : 8;
+
+    return 16 + (SSL_version(ssl) == TLS1_3_VERSION ? 1 : (size_t)explicit_nonce);
+}
+
+static size_t overhead(obio_engine *engine)
+{
+    if (!SSL_is_init_finished(engine->ssl))
+        return 0;
+    if (engine->overhead == 0)
+        engine->overhead = overhead_of(engine->ssl);
+    return engine->overhead;
+}
+
+/* How large a buffer to make for a read of up to `size` bytes: what will come, or a bit more; never 0. */
+size_t obio_engine_room(obio_engine *engine, size_t size)
+{
+    size_t each = overhead(engine), room = 0;
+
+    if (engine->inbox != NULL && !engine->datagrams && each != 0)
+        room = obio_box_expect(engine->inbox, each) + (size_t)SSL_pending(engine->ssl);
+    if (room == 0)
+        room = engine->inbox != NULL && obio_box_size(engine->inbox) == 0 ? 1 : RECORD;
+    return room < size ? room : size;
+}
+
+/* How much ciphertext there will be once `size` bytes are sealed: exact, or a bit more or less. */
+size_t obio_engine_sealed_size(obio_engine *engine, size_t size)
+{
+    size_t records = size / RECORD + (size % RECORD != 0);
+    size_t waiting = engine->outbox == NULL ? 0 : obio_box_size(engine->outbox);
+
+    return waiting + size + records * (HEADER + overhead(engine));
+}

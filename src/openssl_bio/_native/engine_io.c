@@ -1,0 +1,380 @@
+/*
+ * The C engine's operations that move bytes: reading, writing, feeding, taking.
+ * See engine.c for how they run.
+ *
+ * Bytes are made in the size that they will have and filled in place, since the
+ * stable ABI cannot shrink them.  Where the estimate of engine_core.c was wrong,
+ * they are copied.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include <Python.h>
+
+#include "internal/engine.h"
+
+enum { SMALL = 1024, LARGE = 8 * 1024, PIECE = 64 * 1024 };
+
+static void call_read(engine_object *self, void *buffer, size_t size)
+{
+    obio_engine_read(&self->core, buffer, size);
+}
+
+void obio_call_write(engine_object *self, void *buffer, size_t size)
+{
+    obio_engine_write(&self->core, buffer, size);
+}
+
+static void call_peek(engine_object *self, void *buffer, size_t size)
+{
+    self->core.dry = 0;
+    obio_peek(self->core.ssl, buffer, size, &self->core.outcome);
+}
+
+/* -- reading ------------------------------------------------------------------------------------------------------ */
+
+/* Take up to `size` of the bytes that came with an exception. */
+PyObject *obio_take_unread(engine_object *self, size_t size)
+{
+    PyObject *unread = self->unread, *rest = NULL, *part;
+    Py_ssize_t all = unread == NULL ? 0 : PyBytes_Size(unread);
+    Py_ssize_t some = size < (size_t)all ? (Py_ssize_t)size : all;
+
+    part = PyBytes_FromStringAndSize(unread == NULL ? NULL : PyBytes_AsString(unread), some);
+    if (part == NULL)
+        return NULL;
+    if (some < all) {
+        rest = PyBytes_FromStringAndSize(PyBytes_AsString(unread) + some, all - some);
+        if (rest == NULL) {
+            Py_DECREF(part);
+            return NULL;
+        }
+    }
+    self->unread = rest;
+    Py_XDECREF(unread);
+    return part;
+}
+
+/* Keep bytes for the next read, behind those that are kept already; an exception is set and stays so. */
+static void keep_unread(engine_object *self, PyObject *data)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    if (self->unread == NULL)
+        self->unread = data;
+    else
+        PyBytes_ConcatAndDel(&self->unread, data);
+    PyErr_Restore(type, value, traceback);
+}
+
+static PyObject *exactly(PyObject *data, const unsigned char *buffer, size_t room, size_t count)
+{
+    PyObject *answer;
+
+    if (data != NULL && count == room)
+        return data;
+    answer = PyBytes_FromStringAndSize((const char *)buffer, (Py_ssize_t)count);
+    Py_XDECREF(data);
+    return answer;
+}
+
+/* One read into new bytes, which may be empty; NULL with the exception of a callback set, and the bytes kept. */
+static PyObject *read_piece(engine_object *self, size_t room)
+{
+    unsigned char small[SMALL], *buffer = small;
+    PyObject *data = NULL;
+    int failed;
+
+    if (room > sizeof small) {
+        data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+        if (data == NULL)
+            return NULL;
+        buffer = (unsigned char *)PyBytes_AsString(data);
+    }
+    failed = obio_run(self, call_read, buffer, room, room >= LARGE) < 0;
+    if (!failed)
+        return exactly(data, buffer, room, self->core.outcome.count);
+    data = exactly(data, buffer, room, self->core.outcome.count);
+    if (data != NULL)
+        keep_unread(self, data);
+    return NULL;
+}
+
+/* Whether there may be more than what filled the last piece. */
+static int more_to_read(const engine_object *self, size_t room)
+{
+    return self->core.outcome.count == room && !self->core.dry && !self->core.datagrams && self->failure == NULL;
+}
+
+/* Up to `size` > 0 bytes, b"" if there are none; NULL with an exception set.  The guard is held. */
+PyObject *obio_read_bytes(engine_object *self, size_t size)
+{
+    size_t room = obio_engine_room(&self->core, size);
+    PyObject *data = read_piece(self, room);
+
+    while (data != NULL && room < size && more_to_read(self, room)) {
+        PyObject *next;
+
+        size -= room;
+        room = obio_engine_room(&self->core, size < PIECE ? size : PIECE);
+        next = read_piece(self, room);
+        if (next == NULL) {
+            PyObject *later = self->unread;
+
+            self->unread = NULL;
+            keep_unread(self, data);
+            if (later != NULL)
+                keep_unread(self, later);
+            return NULL;
+        }
+        PyBytes_ConcatAndDel(&data, next);
+    }
+    return data;
+}
+
+/* Whether a read would only want more: so it was after the last one, and nobody has touched the SSL since. */
+static int is_dry(engine_object *self)
+{
+    return self->visits == obio_guard_visits(self->guard) && obio_engine_is_dry(&self->core);
+}
+
+static PyObject *read_or_raise(engine_object *self, size_t size)
+{
+    PyObject *data;
+
+    if (self->unread != NULL || size == 0)
+        return obio_take_unread(self, size);
+    if (obio_refuse_failed(self) < 0)
+        return NULL;
+    if (is_dry(self))
+        return obio_raise_want_read(self);
+    data = obio_read_bytes(self, size);
+    if (data != NULL && PyBytes_Size(data) == 0) {
+        Py_DECREF(data);
+        return obio_raise_outcome(self);
+    }
+    return data;
+}
+
+int obio_size_of(PyObject *number, size_t *size)
+{
+    Py_ssize_t value = PyNumber_AsSsize_t(number, NULL); /* what is larger is all there can be */
+
+    if (value == -1 && PyErr_Occurred())
+        return -1;
+    *size = value < 0 ? 0 : (size_t)value;
+    return 0;
+}
+
+PyObject *obio_method_read(engine_object *self, PyObject *number)
+{
+    PyObject *data;
+    size_t size;
+
+    if (obio_size_of(number, &size) < 0 || obio_enter_io(self) < 0)
+        return NULL;
+    data = read_or_raise(self, size);
+    obio_leave(self);
+    return data;
+}
+
+static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t size)
+{
+    size_t count;
+
+    if (self->unread != NULL || size == 0) {
+        PyObject *data = obio_take_unread(self, size);
+
+        if (data == NULL)
+            return NULL;
+        count = (size_t)PyBytes_Size(data);
+        memcpy(buffer, PyBytes_AsString(data), count);
+        Py_DECREF(data);
+        return PyLong_FromSize_t(count);
+    }
+    if (obio_refuse_failed(self) < 0)
+        return NULL;
+    if (is_dry(self))
+        return obio_raise_want_read(self);
+    if (obio_run(self, call_read, buffer, size, obio_engine_room(&self->core, size) >= LARGE) < 0) {
+        PyObject *data = PyBytes_FromStringAndSize((const char *)buffer, (Py_ssize_t)self->core.outcome.count);
+
+        if (data != NULL)
+            keep_unread(self, data);
+        return NULL;
+    }
+    count = self->core.outcome.count;
+    return count > 0 ? PyLong_FromSize_t(count) : obio_raise_outcome(self);
+}
+
+PyObject *obio_method_read_into(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    PyObject *answer = NULL;
+    Py_buffer view;
+    size_t size;
+
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "_read_into takes a buffer and a size");
+        return NULL;
+    }
+    if (obio_size_of(arguments[1], &size) < 0 || PyObject_GetBuffer(arguments[0], &view, PyBUF_WRITABLE) < 0)
+        return NULL;
+    if (obio_enter_io(self) == 0) {
+        answer = read_into(self, view.buf, size < (size_t)view.len ? size : (size_t)view.len);
+        obio_leave(self);
+    }
+    PyBuffer_Release(&view);
+    return answer;
+}
+
+static PyObject *peek(engine_object *self, size_t size)
+{
+    unsigned char *buffer;
+    PyObject *data = NULL;
+
+    if (self->unread != NULL || size == 0) {
+        Py_ssize_t all = self->unread == NULL ? 0 : PyBytes_Size(self->unread);
+
+        return PyBytes_FromStringAndSize(self->unread == NULL ? NULL : PyBytes_AsString(self->unread),
+                                         size < (size_t)all ? (Py_ssize_t)size : all);
+    }
+    if (obio_refuse_failed(self) < 0)
+        return NULL;
+    size = size < SSL3_RT_MAX_PLAIN_LENGTH ? size : SSL3_RT_MAX_PLAIN_LENGTH;
+    buffer = PyMem_Malloc(size);
+    if (buffer == NULL)
+        return PyErr_NoMemory();
+    if (obio_run(self, call_peek, buffer, size, 0) == 0) {
+        if (self->core.outcome.count > 0)
+            data = PyBytes_FromStringAndSize((const char *)buffer, (Py_ssize_t)self->core.outcome.count);
+        else
+            obio_raise_outcome(self);
+    }
+    PyMem_Free(buffer);
+    return data;
+}
+
+PyObject *obio_method_peek(engine_object *self, PyObject *number)
+{
+    PyObject *data;
+    size_t size;
+
+    if (obio_size_of(number, &size) < 0 || obio_enter_io(self) < 0)
+        return NULL;
+    data = peek(self, size);
+    obio_leave(self);
+    return data;
+}
+
+/* -- writing ------------------------------------------------------------------------------------------------------ */
+
+static PyObject *write_or_raise(engine_object *self, void *data, size_t size)
+{
+    if (size == 0)
+        return PyLong_FromLong(0);
+    if (obio_refuse_failed(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
+        return NULL;
+    return self->core.outcome.count > 0 ? PyLong_FromSize_t(self->core.outcome.count) : obio_raise_outcome(self);
+}
+
+PyObject *obio_method_write(engine_object *self, PyObject *data)
+{
+    PyObject *answer = NULL;
+    Py_buffer view;
+
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (obio_enter_io(self) == 0) {
+        answer = write_or_raise(self, view.buf, (size_t)view.len);
+        obio_leave(self);
+    }
+    PyBuffer_Release(&view);
+    return answer;
+}
+
+/* -- ciphertext --------------------------------------------------------------------------------------------------- */
+
+/* Put ciphertext in.  0, or -1 with an exception set. */
+int obio_feed(engine_object *self, const Py_buffer *data)
+{
+    const char *at = data->buf;
+    size_t left = (size_t)data->len;
+
+    if (self->core.inbox != NULL && obio_box_put(self->core.inbox, at, left))
+        return 0;
+    while (self->core.inbox == NULL && left > 0) {
+        size_t put;
+
+        if (!BIO_write_ex(self->core.incoming, at, left < INT_MAX ? left : INT_MAX, &put))
+            break;
+        at += put;
+        left -= put;
+    }
+    if (self->core.inbox == NULL && left == 0)
+        return 0;
+    PyErr_NoMemory();
+    return -1;
+}
+
+PyObject *obio_method_feed(engine_object *self, PyObject *data)
+{
+    PyObject *answer = NULL;
+    Py_buffer view;
+
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (obio_enter_io(self) == 0) {
+        if (obio_feed(self, &view) == 0)
+            answer = PyLong_FromSsize_t(view.len);
+        obio_leave(self);
+    }
+    PyBuffer_Release(&view);
+    return answer;
+}
+
+/* A callback may take what is there. */
+static PyObject *take(engine_object *self, size_t size)
+{
+    size_t waiting = BIO_ctrl_pending(self->core.outgoing), got = 0;
+    PyObject *data;
+
+    if (self->core.datagrams && size < waiting)
+        return PyErr_Format(PyExc_ValueError, "the next datagram has %zu bytes, and only %zu were asked for", waiting,
+                            size);
+    if (waiting < size)
+        size = waiting;
+    data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (data == NULL || size == 0)
+        return data;
+    if (self->core.outbox != NULL)
+        got = obio_box_take(self->core.outbox, PyBytes_AsString(data), size);
+    else if (!BIO_read_ex(self->core.outgoing, PyBytes_AsString(data), size, &got))
+        got = 0;
+    return exactly(data, (unsigned char *)PyBytes_AsString(data), size, got);
+}
+
+PyObject *obio_method_take(engine_object *self, PyObject *number)
+{
+    PyObject *data;
+    size_t size;
+
+    if (obio_size_of(number, &size) < 0 || obio_enter(self) < 0)
+        return NULL;
+    data = take(self, size);
+    obio_leave(self);
+    return data;
+}
+
+PyObject *obio_method_mark_eof(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    if (obio_enter_io(self) < 0)
+        return NULL;
+    if (self->core.inbox != NULL)
+        self->core.inbox->ended = 1;
+    else
+        BIO_set_mem_eof_return(self->core.incoming, 0);
+    obio_leave(self);
+    Py_RETURN_NONE;
+}

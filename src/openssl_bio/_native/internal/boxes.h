@@ -1,0 +1,34 @@
+/* The memory behind an engine's two BIOs: see boxes.c. */
+#ifndef OBIO_BOXES_H
+#define OBIO_BOXES_H
+
+#include <openssl/bio.h>
+
+typedef struct {
+    unsigned char *data; /* the bytes from start to end are in the box */
+    size_t start, end, room, hint;
+    const unsigned char *lent; /* read after data */
+    size_t lent_size;
+    unsigned char *target; /* written instead of data, as long as there is room */
+    size_t target_room, target_used;
+    int ended;
+    unsigned char header[5]; /* of the TLS record that the reader is in */
+    size_t have;             /* how much of the header it has read */
+    size_t left;             /* how much of the record it has not read */
+} obio_box;
+
+BIO *obio_box_new(void);
+obio_box *obio_box_of(BIO *bio);
+
+size_t obio_box_size(const obio_box *box);
+int obio_box_put(obio_box *box, const void *data, size_t size);
+size_t obio_box_take(obio_box *box, void *buffer, size_t size);
+
+void obio_box_lend(obio_box *box, const void *data, size_t size);
+int obio_box_return(obio_box *box);
+void obio_box_aim(obio_box *box, void *target, size_t room);
+size_t obio_box_hit(obio_box *box);
+
+size_t obio_box_expect(const obio_box *box, size_t overhead);
+
+#endif

@@ -1,0 +1,48 @@
+/* The engine's Python type: see engine.c. */
+#ifndef OBIO_ENGINE_H
+#define OBIO_ENGINE_H
+
+#include <Python.h>
+
+#include "internal/engine_core.h"
+#include "internal/guard.h"
+
+typedef struct {
+    PyObject_HEAD
+    obio_engine core;
+    obio_guard *guard;
+    PyObject *ssl;       /* the cdata that owns the SSL */
+    PyObject *pending;   /* a list: what callbacks raised */
+    PyObject *failure;   /* the Outcome that ended the connection, or NULL */
+    PyObject *unread;    /* bytes that came with an exception, or NULL */
+    PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
+    unsigned visits;     /* of Python to the guard, when the last operation was over */
+} engine_object;
+
+typedef void engine_call(engine_object *self, void *buffer, size_t size);
+
+int obio_enter(engine_object *self);
+int obio_enter_io(engine_object *self);
+void obio_leave(engine_object *self);
+int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, int large);
+PyObject *obio_raise_outcome(engine_object *self);
+PyObject *obio_raise_want_read(engine_object *self);
+int obio_refuse_failed(engine_object *self);
+
+int obio_size_of(PyObject *number, size_t *size);
+PyObject *obio_read_bytes(engine_object *self, size_t size);
+PyObject *obio_take_unread(engine_object *self, size_t size);
+int obio_feed(engine_object *self, const Py_buffer *data);
+
+void obio_call_handshake(engine_object *self, void *buffer, size_t size);
+void obio_call_write(engine_object *self, void *buffer, size_t size);
+
+PyObject *obio_method_read(engine_object *self, PyObject *number);
+PyObject *obio_method_read_into(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_method_peek(engine_object *self, PyObject *number);
+PyObject *obio_method_write(engine_object *self, PyObject *data);
+PyObject *obio_method_feed(engine_object *self, PyObject *data);
+PyObject *obio_method_take(engine_object *self, PyObject *number);
+PyObject *obio_method_mark_eof(engine_object *self, PyObject *unused);
+
+#endif

@@ -1,0 +1,30 @@
+/* The TLS engine without Python: see engine_core.c. */
+#ifndef OBIO_ENGINE_CORE_H
+#define OBIO_ENGINE_CORE_H
+
+#include <openssl/ssl.h>
+
+#include "internal/boxes.h"
+#include "internal/outcomes.h"
+
+typedef struct {
+    SSL *ssl; /* belongs to somebody else */
+    BIO *incoming, *outgoing;
+    obio_box *inbox, *outbox; /* of those BIOs; NULL where a BIO is somebody else's */
+    obio_outcome outcome;     /* of the last operation */
+    size_t overhead;          /* of a record on an open connection, beside its header; 0 while unknown */
+    int datagrams;
+    int dry; /* another read would want more ciphertext */
+} obio_engine;
+
+int obio_engine_open(obio_engine *engine, SSL *ssl, BIO *incoming, BIO *outgoing);
+void obio_engine_close(obio_engine *engine);
+
+void obio_engine_read(obio_engine *engine, void *buffer, size_t size);
+void obio_engine_write(obio_engine *engine, const void *data, size_t size);
+
+size_t obio_engine_room(obio_engine *engine, size_t size);
+size_t obio_engine_sealed_size(obio_engine *engine, size_t size);
+int obio_engine_is_dry(obio_engine *engine);
+
+#endif
