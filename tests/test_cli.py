@@ -16,9 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from openssl_bio import _connect, _report
+from openssl_bio import SSL, _connect, _report
 from openssl_bio._throwaway import issue, make_authority
 from openssl_bio.demo import records
+from tests.helpers import Identity
+from tests.interop.test_servers import Server, Setup, gnutls_serv, serving
+from tests.interop.test_servers import s_server as s_server_of_files
 
 OPENSSL = shutil.which("openssl")
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="there is no openssl command")
@@ -107,7 +110,10 @@ def test_demo_without_openssl(tmp_path: Path) -> None:
 def test_version() -> None:
     done = run("version")
     assert done.returncode == 0
-    assert "TLS 1.3 yes" in lines(done.stdout)
+    output = lines(done.stdout)
+    assert "TLS 1.3 yes" in output
+    # libssl's own labels are not repeated.
+    assert not any("built on:" in line or "OPENSSLDIR" in line for line in output)
 
 
 @needs_openssl
@@ -156,6 +162,88 @@ def test_connect_silent_and_refused() -> None:
     refused = run("connect", target)
     assert refused.returncode == 1
     assert "refused" in refused.stderr
+
+
+@pytest.mark.parametrize("server", [s_server_of_files, gnutls_serv], ids=["s_server", "gnutls_serv"])
+def test_connect_without_the_certificate_that_is_demanded(
+    server: Server, ca: Identity, server_identity: Identity, tmp_path: Path
+) -> None:
+    """In TLS 1.3 the server refuses us after our handshake is done: there is a report, and the alert."""
+    with serving(server, Setup(SSL.TLS1_3_VERSION, server_identity, tmp_path, ca.certificate_file)) as (_, port):
+        done = run("connect", f"127.0.0.1:{port}", "--cafile", str(ca.certificate_file))
+    assert done.returncode == 1
+    assert "verified yes, for 127.0.0.1" in lines(done.stdout)
+    assert "certificate required" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (b"", "the connection broke: Unexpected EOF"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does the other side speak TLS?"),
+        (b"SSH-2.0-test\r\n", "does the other side speak TLS?"),
+        (b"\x16\x03\x03\x00\x40", "the connection broke: Unexpected EOF"),
+    ],
+)
+def test_connect_to_no_tls_server(answer: bytes, complaint: str) -> None:
+    def serve(listener: socket.socket) -> None:
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.settimeout(20)
+            accepted.recv(1 << 16)
+            accepted.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        done = run("connect", f"127.0.0.1:{listener.getsockname()[1]}")
+        thread.join(20)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.rstrip().endswith(complaint)
+
+
+def test_connect_to_an_unknown_host() -> None:
+    done = run("connect", "no-such-host.invalid:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("openssl-bio: cannot connect to no-such-host.invalid port 1: ")
+    assert "Errno" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["connect", "localhost"], ["serve"]], ids=["connect", "serve"])
+def test_files_that_cannot_be_used(command: list[str], files: Path) -> None:
+    """The complaint names the file, or says that the two do not fit."""
+    cert, key = str(files / "cert.pem"), str(files / "key.pem")
+    for arguments, complaint in (
+        (["--cert", key], repr(key)),
+        (["--cert", cert], repr(cert)),
+        (["--cert", str(files / "ca.pem"), "--key", key], "mismatch"),
+    ):
+        done = run(*command, *arguments)
+        assert done.returncode == 1
+        assert complaint in done.stderr
+
+
+def test_serve_on_a_port_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = run("serve", "--port", str(listener.getsockname()[1]))
+    assert done.returncode == 1
+    assert done.stderr.startswith("openssl-bio: Address already in use")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("connect", "localhost:99999"), "the port must be from 1 to 65535"),
+        (("connect", "localhost", "--timeout", "soon"), "must be a number of seconds, more than 0 and 3600 at most"),
+        (("connect", "localhost", "--timeout", "nan"), "must be a number of seconds, more than 0 and 3600 at most"),
+        (("serve", "--port", "http"), "must be from 0 to 65535"),
+    ],
+)
+def test_numbers(arguments: tuple[str, ...], complaint: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.rstrip().endswith(complaint)
 
 
 @pytest.mark.parametrize(

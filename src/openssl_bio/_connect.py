@@ -123,14 +123,23 @@ def connect(options: argparse.Namespace) -> int:
     client = _Client(options)
     target: Target = options.target
     port = target.port or _PORTS[options.starttls]
-    with socket.create_connection((target.host, port), options.timeout) as sock:
+    with _connected(target.host, port, options.timeout) as sock:
+        # A server that refuses us hangs up, and then the socket knows its address no more.
+        address = sock.getpeername()[0]
         if options.starttls:
             start_tls(sock, options.starttls, options.timeout)
         wire = Wire(client.connection, sock, options.timeout)
         wire.handshake()
-        _show(client, options, f"{target.host} port {port}, {sock.getpeername()[0]}")
+        _show(client, options, f"{target.host} port {port}, {address}")
         wire.close(_CLOSING)
     return 0 if client.verified() else 1
+
+
+def _connected(host: str, port: int, timeout: float) -> socket.socket:
+    try:
+        return socket.create_connection((host, port), timeout)
+    except OSError as error:
+        raise ConnectionError(f"cannot connect to {host} port {port}: {report.explain(error)}") from error
 
 
 def _show(client: _Client, options: argparse.Namespace, peer: str) -> None:

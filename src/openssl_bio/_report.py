@@ -16,6 +16,9 @@ _REASONS = {
     for name, code in vars(SSL.X509VerificationCodes).items()
     if name.startswith("ERR_")
 }
+# What libssl says of a first record that is none.
+_NO_TLS = {"wrong version number", "http request", "https proxy request"}
+
 # SEQUENCE (its length in one byte, or how many bytes have it, and those) { responseStatus ENUMERATED (one byte) ...
 _OCSP_RESPONSE = re.compile(rb"\x30(?:[\x03-\x7f]|\x81.|\x82..|\x83...)\x0a\x01(.)", re.DOTALL)
 _OCSP_STATUS = {
@@ -86,8 +89,17 @@ def explain(error: BaseException) -> str:
     if isinstance(error, SSL.SysCallError):
         return f"the connection broke: {error.args[-1]}"
     if isinstance(error, SSL.Error | crypto.Error) and error.args and isinstance(error.args[0], list):
-        return "; ".join(str(entry[-1]) for entry in error.args[0])
+        return _reasons(error.args[0], error.detail)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
     return str(error) or type(error).__name__
+
+
+def _reasons(records: list[tuple[str, str, str]], detail: str) -> str:
+    """OpenSSL's reasons, after what was tried, and with advice if the peer speaks something else."""
+    reasons = "; ".join(reason for _, _, reason in records)
+    text = f"{detail}: {reasons}" if detail not in reasons else reasons
+    return f"{text}: does the other side speak TLS?" if _NO_TLS & {reason for _, _, reason in records} else text
 
 
 def negotiated(connection: SSL.Connection, server_name: bytes | None) -> None:

@@ -69,7 +69,9 @@ class Wire:
         """
         deadline = time.monotonic() + timeout
         try:
-            self.run(self.connection.shutdown, timeout)
+            # Of a peer that hung up, what it said before can still be read.
+            with suppress(ConnectionError):
+                self.run(self.connection.shutdown, timeout)
             while time.monotonic() < deadline:
                 self.run(lambda: self.connection.recv(_CHUNK), deadline - time.monotonic())
         except SSL.ZeroReturnError:

@@ -148,17 +148,19 @@ def _protocol(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
     if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError("must be from 0 to 3600")
+        raise argparse.ArgumentTypeError("must be a number of seconds, more than 0 and 3600 at most")
     return seconds
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise argparse.ArgumentTypeError("must be from 0 to 65535")
-    return port
+    return int(text)
 
 
 # -- version -----------------------------------------------------------------------------------------------------------
@@ -167,8 +169,9 @@ def _port(text: str) -> int:
 def _version(_: argparse.Namespace) -> int:
     row("openssl_bio", __version__)
     row("libssl", SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode())
-    row("built", SSL.OpenSSL_version(SSL.OPENSSL_BUILT_ON).decode())
-    row("directory", SSL.OpenSSL_version(SSL.OPENSSL_DIR).decode())
+    for label, kind in (("built", SSL.OPENSSL_BUILT_ON), ("directory", SSL.OPENSSL_DIR)):
+        # "built on: ...", 'OPENSSLDIR: "..."'
+        row(label, SSL.OpenSSL_version(kind).decode().partition(": ")[2])
     row("Python", sys.version.split()[0])
     context = SSL.Context(SSL.TLS_METHOD)
     for text, version in _VERSIONS.items():
