@@ -12,7 +12,7 @@ SOURCES := src tests tools benchmarks setup.py
 
 export PYTHON
 
-.PHONY: demo test leaks bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl clean
+.PHONY: demo test leaks hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl clean
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -24,6 +24,10 @@ test: .venv/test
 # 20,000 handshakes of each kind with the cyclic collector off: about a minute.
 leaks: .venv/test
 	HANDSHAKES=20000 $(PYTEST) tests/core/test_leaks.py
+
+# Sixteen threads on one context, and on one connection: about four minutes.
+hammer: .venv/test
+	HAMMER_SECONDS=60 $(PYTEST) tests/core/test_threads.py
 
 # Against Python's ssl, against pyOpenSSL if it is in .venv, and against C.
 bench: .venv/built

@@ -1,0 +1,231 @@
+"""Sixteen threads on one context, and on one connection: nothing is lost or mixed, nothing crashes, nothing hangs.
+
+``HAMMER_SECONDS=60 pytest tests/core/test_threads.py`` makes the long run that ``make hammer`` makes.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import itertools
+import os
+import random
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from openssl_bio import SSL
+from tests.helpers import Identity, Pair, client_context, received, server_context
+
+SECONDS = float(os.environ.get("HAMMER_SECONDS", "0.5"))
+THREADS = 16
+
+
+@pytest.fixture(autouse=True)
+def _no_hang() -> Iterator[None]:
+    """A dead lock ends the run, and shows where each thread stands."""
+    faulthandler.dump_traceback_later(SECONDS + 90, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+class Crew:
+    """Threads that work until the time is over, or one of them fails."""
+
+    def __init__(self) -> None:
+        self.problems: list[BaseException] = []
+        self.over = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def add(self, work: Callable[[], object]) -> None:
+        """Repeat some work in a thread of its own."""
+
+        def run() -> None:
+            try:
+                while not self.over.is_set():
+                    work()
+            except BaseException as error:
+                self.problems.append(error)
+                self.over.set()
+
+        self._threads.append(threading.Thread(target=run, daemon=True))
+
+    def work(self) -> None:
+        """Start them all, and come back when they have all ended."""
+        for thread in self._threads:
+            thread.start()
+        self.over.wait(SECONDS)
+        self.over.set()
+        for thread in self._threads:
+            thread.join(60)
+        assert not any(thread.is_alive() for thread in self._threads)
+        assert self.problems == []
+
+
+def shuffled(calls: list[Callable[[], Any]]) -> Callable[[], None]:
+    """One of the calls, whichever, and a moment for others."""
+
+    def work() -> None:
+        random.choice(calls)()
+        time.sleep(0.002)
+
+    return work
+
+
+def test_contexts_are_changed_while_they_are_used(
+    version: int, ca: Identity, server_identity: Identity, client_identity: Identity
+) -> None:
+    """Each handshake gets one consistent generation: it succeeds, with one certificate or the other."""
+    client, server = client_context(version, ca), server_context(version, server_identity)
+    identities = [server_identity, client_identity]
+    names = {identity.certificate.get_subject().CN for identity in identities}
+    seen: set[str | None] = set()
+    handshakes = itertools.count()
+    swapping = threading.Lock()
+    sessions: list[SSL.Session] = []
+
+    def connect() -> None:
+        pair = Pair(client, server)
+        if sessions and random.random() < 0.5:
+            try:
+                pair.client.set_session(random.choice(sessions))
+            except ValueError:  # from before a change of trust
+                sessions.clear()
+        pair.handshake()
+        certificate = pair.client.get_peer_certificate()
+        assert certificate is not None
+        seen.add(certificate.get_subject().CN)
+        message = struct.pack("<Q", next(handshakes)) * 100
+        for source, target in ((pair.client, pair.server), (pair.server, pair.client)):
+            source.sendall(message)
+            pair.move()
+            assert received(target) == message
+        session = pair.client.get_session()
+        assert session is not None
+        sessions[-8:] = [*sessions[-7:], session]
+
+    def swap() -> None:
+        with swapping:  # two calls, which belong together
+            identity = random.choice(identities)
+            server.use_certificate(identity.certificate)
+            server.use_privatekey(identity.key)
+
+    def fail() -> None:
+        with pytest.raises(SSL.Error):
+            server.set_cipher_list(b"nonsense")
+
+    seconds = itertools.count(1000)
+    crew = Crew()
+    for _ in range(THREADS - 3):
+        crew.add(connect)
+    crew.add(shuffled([swap]))
+    crew.add(
+        shuffled(
+            [
+                lambda: server.set_timeout(next(seconds)),
+                lambda: server.set_session_cache_mode(random.choice([SSL.SESS_CACHE_OFF, SSL.SESS_CACHE_SERVER])),
+                lambda: server.set_info_callback(lambda *_: None),
+                lambda: server.set_keylog_callback(lambda *_: None),
+                fail,
+            ]
+        )
+    )
+    crew.add(
+        shuffled(
+            [
+                lambda: client.set_timeout(next(seconds)),
+                lambda: client.set_verify(SSL.VERIFY_PEER, lambda *arguments: bool(arguments[4])),
+                lambda: client.set_verify(SSL.VERIFY_PEER),
+                lambda: client.get_cert_store().add_cert(random.choice(identities).certificate),
+                lambda: client.set_alpn_protos([str(next(seconds)).encode()]),
+                lambda: client.load_client_ca(ca.certificate_file),
+            ]
+        )
+    )
+    crew.work()
+    assert next(handshakes) > THREADS
+    assert seen == names
+
+
+FRAME = struct.Struct("<BQ55x")  # who wrote it, and the how manieth of his it is
+
+
+class Ledger:
+    """What was sent in one direction, and what has come."""
+
+    def __init__(self, writers: int) -> None:
+        self.sent = [0] * writers
+        self.got: list[bytes] = []
+
+    def missing_or_mixed(self) -> list[str]:
+        """What is wrong with what has come."""
+        counts: list[list[int]] = [[] for _ in self.sent]
+        for chunk in self.got:
+            if len(chunk) % FRAME.size:
+                return [f"a chunk of {len(chunk)} bytes"]
+            for who, count in FRAME.iter_unpack(chunk):
+                counts[who].append(count)
+        return [
+            f"writer {who} sent {sent}, {len(counts[who])} came"
+            for who, sent in enumerate(self.sent)
+            if sorted(counts[who]) != list(range(sent))
+        ]
+
+
+def test_one_connection_in_both_directions(version: int, ca: Identity, server_identity: Identity) -> None:
+    """Three writers and three readers on each end: every frame comes whole, and once."""
+    pair = Pair(client_context(version, ca), server_context(version, server_identity)).handshake()
+    writers = 3
+    ways = [(pair.client, pair.server, Ledger(writers)), (pair.server, pair.client, Ledger(writers))]
+    crew = Crew()
+
+    def writer(source: SSL.Connection, ledger: Ledger, who: int) -> Callable[[], None]:
+        def write() -> None:
+            frames = random.choice([1, 3, 400])
+            first = ledger.sent[who]
+            data = b"".join(FRAME.pack(who, first + i) for i in range(frames))
+            assert source.send(data) == len(data)
+            ledger.sent[who] += frames
+            time.sleep(0.001)
+
+        return write
+
+    def reader(target: SSL.Connection, ledger: Ledger) -> Callable[[], None]:
+        buffer_size = FRAME.size * 500
+
+        def read() -> None:
+            try:
+                if random.random() < 0.5:
+                    ledger.got.append(target.recv(buffer_size))
+                else:
+                    buffer = bytearray(buffer_size)
+                    ledger.got.append(bytes(buffer[: target.recv_into(buffer)]))
+            except SSL.WantReadError:
+                time.sleep(0.001)
+
+        return read
+
+    def mover(source: SSL.Connection, target: SSL.Connection) -> Callable[[], None]:
+        def move() -> None:
+            try:
+                target.bio_write(source.bio_read(random.choice([1, 100, 1 << 16])))
+            except SSL.WantReadError:
+                time.sleep(0.001)
+
+        return move
+
+    for source, target, ledger in ways:
+        for who in range(writers):
+            crew.add(writer(source, ledger, who))
+            crew.add(reader(target, ledger))
+        crew.add(mover(source, target))
+        crew.add(shuffled([source.pending, source.get_cipher_name, source.get_peer_certificate, source.get_session]))
+    crew.work()
+    pair.move()
+    for _source, target, ledger in ways:
+        ledger.got.append(received(target))
+        assert ledger.missing_or_mixed() == []
+        assert all(ledger.sent)
