@@ -70,6 +70,12 @@ class Peer:
             time.sleep(0.01)
         raise AssertionError(f"no {marker!r} in time: {self.output}")
 
+    def write(self, text: bytes) -> None:
+        """Write to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text)
+        self._process.stdin.flush()
+
     def kill(self) -> None:
         """End it as the machine's loss of power would."""
         self._process.kill()

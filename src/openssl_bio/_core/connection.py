@@ -16,7 +16,7 @@ import os
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox, foreign_bio
@@ -25,13 +25,18 @@ from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.engines import Engine, Guard
 from openssl_bio._core.identity import Identity, copied_certificate
 from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
+from openssl_bio._core.pump import SocketPump
 from openssl_bio._core.session import SessionCore
 from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, session_id_context
 
+R = TypeVar("R")
+
 
 class ConnectionCore(Engine, TwinSettings):
     """A connection over memory; the faces name its methods."""
+
+    _pump: SocketPump | None = None
 
     # What a client is told when the callback for its server name raises.
     _servername_alert: ClassVar[int] = lib.SSL_AD_UNRECOGNIZED_NAME
@@ -74,6 +79,12 @@ class ConnectionCore(Engine, TwinSettings):
             return given
         bio, self._pins[name] = foreign_bio(given, self._guard, self._pending, self._errors)
         return bio
+
+    def _drive(self, operation: Callable[[], R]) -> R:
+        """Run an operation in memory, or over the socket until its bytes are out; calling it again finishes it."""
+        if self._pump is None:
+            return operation()
+        return self._pump.drive(self, operation.__name__, operation)  # type: ignore[no-any-return]
 
     # -- what callbacks need ----------------------------------------------------------------------------------------
 

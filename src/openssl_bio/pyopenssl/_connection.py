@@ -155,9 +155,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def do_handshake(self) -> None:
         """Go on with the handshake. WantReadError until it is done, Error if it failed."""
-        if self._pump is None:
-            return self._handshake()
-        return self._pump.drive(self, "do_handshake", self._handshake)  # type: ignore[no-any-return]
+        self._drive(self._handshake)
 
     def send(self, buf: BytesLike, flags: int = 0) -> int:
         """Seal data, and return how many bytes: all in memory, up to 64 KiB over a socket. ``flags`` are ignored.
@@ -224,9 +222,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def shutdown(self) -> bool:
         """Send close_notify. True when the peer's has come too, False while it is awaited."""
-        if self._pump is None:
-            return self._shutdown()
-        return self._pump.drive(self, "shutdown", self._shutdown)  # type: ignore[no-any-return]
+        return self._drive(self._shutdown)
 
     def renegotiate(self) -> bool:
         """Ask for a new handshake on TLS 1.2, which `do_handshake` begins; False if one was asked for already.

@@ -19,7 +19,7 @@ class Datagrams(ConnectionCore):
         `Context.set_cookie_verify_callback` make and judge cookies; what they raise is raised here.
         `Connection.do_handshake` goes on from there, and minds no repeated ClientHello. Source: ``DTLSv1_listen``.
         """
-        self._listen()
+        self._drive(self._listen)
 
     def DTLSv1_get_timeout(self) -> float | None:
         """Seconds until `DTLSv1_handle_timeout` has to be called; None if no answer is awaited."""
@@ -28,7 +28,7 @@ class Datagrams(ConnectionCore):
 
     def DTLSv1_handle_timeout(self) -> bool:
         """Send the last flight again if its timer has expired, and tell whether it had. Error after too many times."""
-        return self._handle_timeout()
+        return self._drive(self._handle_timeout)
 
     @needs("SSL_set_mtu", "an OpenSSL built with DTLS")
     def set_ciphertext_mtu(self, mtu: int) -> None:
