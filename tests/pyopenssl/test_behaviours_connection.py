@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import gc
+import pickle
 import threading
 import weakref
 from array import array
+from collections.abc import Callable
 from mmap import mmap
 from pathlib import Path
 from socket import MSG_PEEK
@@ -231,6 +235,21 @@ def test_56_long_server_name(client: SSL.Context) -> None:
         SSL.Connection(client).set_tlsext_host_name(b"x" * 256)
 
 
+def test_36_attributes_of_a_memory_connection(client: SSL.Context) -> None:
+    """There is no socket to ask."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(SSL.Connection(client), "nonsense")  # noqa: B009
+    assert caught.value.args == ("'Connection' object has no attribute 'nonsense'",)
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_36_no_copies(client: SSL.Context, way: Callable[[object], object]) -> None:
+    """A second object for the same pointer would go its own ways; pyOpenSSL recurses without end."""
+    for thing in (SSL.Connection(client), client):
+        with pytest.raises(TypeError, match="cannot copy or pickle a Con"):
+            way(thing)
+
+
 # -- ciphertext --------------------------------------------------------------------------------------------------------
 
 
@@ -412,6 +431,32 @@ def test_48_want_and_state(pair: Pair) -> None:
     assert pair.client.want_read() == 1
     assert pair.client.want_write() == 0
     assert pair.client.get_state_string() == b"SSL negotiation finished successfully"
+
+
+def test_49_renegotiation(version: int, client: SSL.Context, server: SSL.Context) -> None:
+    """TLS 1.3 has none; on TLS 1.2 True once it is asked for, False while it waits, and then one is counted."""
+    pair = Pair(client, server)
+    assert pair.server.total_renegotiations() == 0
+    pair.handshake()
+    assert pair.server.renegotiate_pending() is False
+    if version == SSL.TLS1_3_VERSION:
+        with pytest.raises(SSL.Error) as caught:
+            pair.server.renegotiate()
+        assert caught.value.args == ([("SSL routines", "", "wrong ssl version")],)
+        return
+    assert pair.server.renegotiate() is True
+    assert pair.server.renegotiate_pending() is True
+    assert pair.server.renegotiate() is False
+    for connection in (pair.server, pair.client) * 4:
+        for call in (connection.do_handshake, lambda: connection.recv(1)):  # noqa: B023
+            with contextlib.suppress(SSL.WantReadError):
+                call()
+        pair.move()
+    assert pair.server.renegotiate_pending() is False
+    assert pair.server.total_renegotiations() == 1
+    pair.client.send(b"data")
+    pair.move()
+    assert pair.server.recv(4) == b"data"
 
 
 # -- sessions, secrets, certificates -----------------------------------------------------------------------------------

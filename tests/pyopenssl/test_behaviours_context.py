@@ -240,6 +240,37 @@ def test_19_callback_is_gone_after_another_set_verify(version: int, server: SSL.
         Pair(client, server).handshake()
 
 
+class Curve:
+    """Anything with a name will do."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@pytest.mark.parametrize(("name", "group"), [("prime256v1", "secp256r1"), ("secp256r1", "secp256r1")])
+def test_20_tmp_ecdh(name: str, group: str, client: SSL.Context, server: SSL.Context) -> None:
+    """The group of the key exchange; an unknown one is an Error, and not ignored."""
+    server.set_tmp_ecdh(Curve(name))
+    pair = Pair(client, server).handshake()
+    assert (pair.client.get_group_name() or "").lower() in (group, name)
+    with pytest.raises(SSL.Error) as caught:
+        server.set_tmp_ecdh(Curve("nonsense"))
+    assert caught.value.args[0]
+    with pytest.raises(AttributeError):
+        server.set_tmp_ecdh("prime256v1")  # type: ignore[arg-type]
+
+
+def test_20_tmp_dh(tmp_path: Path, context: SSL.Context) -> None:
+    """What is no PEM of parameters is an Error that names the file."""
+    path = tmp_path / "dh.pem"
+    for content in (None, b"", b"garbage"):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(SSL.Error, match=r"dh\.pem") as caught:
+            context.load_tmp_dh(path)
+        assert caught.value.args[0]
+
+
 # -- trust -------------------------------------------------------------------------------------------------------------
 
 

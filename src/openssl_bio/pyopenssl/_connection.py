@@ -80,6 +80,10 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(socket, name)
 
+    def __reduce__(self) -> NoReturn:
+        """TypeError: two connections cannot share one SSL."""
+        raise TypeError("cannot copy or pickle a Connection")
+
     @property
     def _ssl(self) -> CData:
         """The ``SSL *``, for third parties."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.context import ContextCore
@@ -72,6 +72,10 @@ class Context(ContextCore, Settings, Callbacks):
         with self._guard:
             super()._set_client_cas(names, value)
             self._client_cas = list(names)
+
+    def __reduce__(self) -> NoReturn:
+        """TypeError: two contexts cannot share one SSL_CTX."""
+        raise TypeError("cannot copy or pickle a Context")
 
     @property
     def _context(self) -> CData:
