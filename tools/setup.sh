@@ -71,7 +71,7 @@ Some tests talk to other programs, and are skipped without them:
   Alpine          apk add openssl curl gnutls-utils
   macOS           brew install openssl@3 curl gnutls
   Windows         winget install ShiningLight.OpenSSL.Light; GnuTLS has its own installer
-Node.js is one more, and optional: its tests are skipped without it.
+Node.js and a JDK are two more, and optional.
 END
     echo "Missing here, by Debian's names:$need" >&2
     ;;

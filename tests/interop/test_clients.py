@@ -1,4 +1,4 @@
-"""Other programs' clients with our server: curl, gnutls-cli, openssl s_client and node."""
+"""Other programs' clients with our server: curl, gnutls-cli, openssl s_client, node and Java."""
 
 from __future__ import annotations
 
@@ -98,6 +98,19 @@ def node(call: Call) -> tuple[list[str], bytes]:
     return [program("node", "nodejs"), script, json.dumps(options), str(call.count)], b""
 
 
+def java(call: Call) -> tuple[list[str], bytes]:
+    request = call.folder / "request"
+    request.write_bytes(call.request)
+    program("javac", "default-jdk-headless")  # java compiles the file with it
+    # The compiler that optimizes takes longer to start than it saves.
+    command = [program("java", "default-jdk-headless"), "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+    command += [str(Path(__file__).with_name("Client.java")), str(call.port), f"TLSv{DOTTED[call.version]}"]
+    command += [call.name, str(call.ca), str(request)]
+    if call.identity is not None:
+        command += [str(call.identity.certificate_file), str(call.identity.key_file)]
+    return command, b""
+
+
 Client = Callable[[Call], tuple[list[str], bytes]]
 
 
@@ -112,6 +125,8 @@ def peer(request: pytest.FixtureRequest) -> Client:
     return client
 
 
+# A start of java takes seconds: it is here alone.
+@pytest.mark.parametrize("peer", [curl, gnutls_cli, s_client, node, java])
 def test_mutual_tls_a_megabyte_and_a_clean_close(
     peer: Client, version: int, ca: Identity, server_identity: Identity, client_identity: Identity, tmp_path: Path
 ) -> None:
