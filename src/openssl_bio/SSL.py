@@ -201,7 +201,9 @@ __all__ = [
     "VERIFY_PEER",
     "X509",
     "Connection",
+    "ConnectionType",
     "Context",
+    "ContextType",
     "Error",
     "OP_NO_SSLv2",
     "OP_NO_SSLv3",
@@ -236,3 +238,7 @@ def OpenSSL_version(type: int) -> bytes:
 
 
 SSLeay_version = OpenSSL_version
+
+# The names that the original's manual has for these classes.
+ContextType = Context
+ConnectionType = Connection

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from openssl_bio import SSL, crypto
 from tests.helpers import Identity, Pair, client_context, context_of, received, server_context
+from tests.interop.peers import program
 from tests.pyopenssl.test_context_setters import SETTERS, World
 
 # What a Context has and one connection cannot have, and why.
@@ -273,3 +275,45 @@ def test_no_renegotiation_on_tls13(ca: Identity, server_identity: Identity) -> N
     pair = Pair(client_context(version, ca), server_context(version, server_identity)).handshake()
     with pytest.raises(SSL.Error, match="wrong ssl version"):
         pair.client.renegotiate()
+
+
+# -- signatures -------------------------------------------------------------------------------------------------------
+
+
+def test_signature_names(version: int, ca: Identity, server_identity: Identity, client_identity: Identity) -> None:
+    """Each end knows what both proved their certificates with; Python's own ssl gives no such names before 3.15."""
+    server, client = server_context(version, server_identity, ca), client_context(version, ca, client_identity)
+    client.set_sigalgs(b"ECDSA+SHA384:ECDSA+SHA256")
+    server.set_client_sigalgs(b"ECDSA+SHA256")
+    pair = Pair(client, server)
+    assert pair.client.get_signature_name() is None
+    assert pair.client.get_peer_signature_name() is None
+    pair.handshake()
+    names = {0x303: "ecdsa_secp384r1_sha384", 0x304: "ecdsa_secp256r1_sha256"}  # 1.3 ties the digest to the curve
+    assert pair.client.get_peer_signature_name() == pair.server.get_signature_name() == names[version]
+    assert pair.server.get_peer_signature_name() == pair.client.get_signature_name() == "ecdsa_secp256r1_sha256"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "options", "expected"),
+    [
+        ("RSA", ["rsa_keygen_bits:2048"], "rsa_pss_rsae_sha256"),
+        ("RSA-PSS", ["rsa_keygen_bits:2048"], "rsa_pss_pss_sha256"),
+        ("ED25519", [], "ed25519"),
+    ],
+)
+def test_signature_names_of_keys(
+    version: int, algorithm: str, options: list[str], expected: str, tmp_path: Path
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    openssl = program("openssl", "openssl")
+    make = [openssl, "genpkey", "-algorithm", algorithm, "-out", str(key)]
+    subprocess.run([*make, *(part for option in options for part in ("-pkeyopt", option))], check=True)
+    sign = [openssl, "req", "-x509", "-key", str(key), "-subj", "/CN=signed", "-out", str(certificate)]
+    subprocess.run(sign, check=True, capture_output=True)
+    server, client = context_of(version), context_of(version)
+    server.use_certificate_file(certificate)
+    server.use_privatekey_file(key)
+    client.set_sigalgs(b"RSA-PSS+SHA256:rsa_pss_pss_sha256:ed25519")
+    pair = Pair(client, server).handshake()
+    assert pair.client.get_peer_signature_name() == pair.server.get_signature_name() == expected

@@ -70,6 +70,11 @@ X509_VERIFY_PARAM *SSL_get0_param(SSL *ssl);
 const struct stack_st_X509_NAME *SSL_get_client_CA_list(const SSL *ssl);
 X509 *SSL_get_certificate(const SSL *ssl);
 X509 *SSL_get1_peer_certificate(const SSL *ssl);
+X509 *SSL_get0_peer_certificate(const SSL *ssl);
+int SSL_get_signature_nid(SSL *ssl, int *nid);
+int SSL_get_peer_signature_nid(SSL *ssl, int *nid);
+int SSL_get_signature_type_nid(const SSL *ssl, int *nid);
+int SSL_get_peer_signature_type_nid(const SSL *ssl, int *nid);
 struct stack_st_X509 *SSL_get_peer_cert_chain(const SSL *ssl);
 struct stack_st_X509 *SSL_get0_verified_chain(const SSL *ssl);
 

@@ -25,6 +25,7 @@ const ASN1_TIME *X509_get0_notBefore(const X509 *certificate);
 const ASN1_TIME *X509_get0_notAfter(const X509 *certificate);
 int X509_set1_notBefore(X509 *certificate, const ASN1_TIME *when);
 int X509_set1_notAfter(X509 *certificate, const ASN1_TIME *when);
+EVP_PKEY *X509_get0_pubkey(const X509 *certificate);
 EVP_PKEY *X509_get_pubkey(X509 *certificate);
 int X509_set_pubkey(X509 *certificate, EVP_PKEY *key);
 int X509_sign(X509 *certificate, EVP_PKEY *key, const EVP_MD *digest);

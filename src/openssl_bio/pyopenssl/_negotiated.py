@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.connection import ConnectionCore
+from openssl_bio._core.signatures import signature_name
 
 __all__ = ["Negotiated"]
 
@@ -33,6 +34,19 @@ class Negotiated(ConnectionCore):
     def get_group_name(self) -> str | None:
         """The group of the key exchange, such as ``x25519``, or None before it."""
         return self._get_group()
+
+    def get_signature_name(self) -> str | None:
+        """What we proved our certificate with, such as ``ecdsa_secp256r1_sha256`` (RFC 8446, 4.2.3); None if nothing.
+
+        Source: ``SSL_get0_signature_name``; pyOpenSSL has no such method.
+        """
+        with self._guard:
+            return signature_name(self.ssl, of_peer=False)
+
+    def get_peer_signature_name(self) -> str | None:
+        """What the peer proved its certificate with; see `get_signature_name`."""
+        with self._guard:
+            return signature_name(self.ssl, of_peer=True)
 
     def get_protocol_version(self) -> int:
         """The protocol version as a number, such as 0x304."""

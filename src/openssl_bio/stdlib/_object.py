@@ -12,6 +12,7 @@ from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.errors import ErrorTable, Outcome
+from openssl_bio._core.signatures import signature_name
 from openssl_bio.stdlib._bio import transport
 from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
@@ -324,12 +325,8 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
         return self._signature_name(of_peer=not self._server_side)
 
     def _signature_name(self, *, of_peer: bool) -> str | None:
-        function = lib.SSL_get0_peer_signature_name if of_peer else lib.SSL_get0_signature_name
         with self._guard:
-            name = ffi.new("char **")
-            if not function(self.ssl, name) or name[0] == ffi.NULL:
-                return None
-            return bytes(ffi.string(name[0])).decode()
+            return signature_name(self.ssl, of_peer=of_peer)
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         """Bytes that both ends of this connection share, and no other connection has; None before the handshake.
