@@ -143,8 +143,9 @@ def test_every_declared_function_is_used(declared: dict[str, str], used: dict[st
 
 
 def declared_for_others() -> set[str]:
-    """The functions of ``_cdef/compat.h``, which programs reach through ``OpenSSL._util.lib``."""
-    return set(re.findall(r"(\w+)\(", re.sub(r"/\*.*?\*/", "", (PACKAGE / "_cdef" / "compat.h").read_text())))
+    """The functions of ``compat*.h`` in ``_cdef``, which programs reach through ``OpenSSL._util.lib``."""
+    text = "".join(file.read_text() for file in (PACKAGE / "_cdef").rglob("compat*.h"))
+    return set(re.findall(r"(\w+)\(", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)))
 
 
 def test_what_is_declared_for_others_is_not_used_here(used: dict[str, set[str]]) -> None:
