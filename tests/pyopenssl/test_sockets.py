@@ -165,7 +165,9 @@ def test_socket_that_does_not_block(
     def peer() -> bytes:
         tls = wire.server(server_identity)
         tls.do_handshake()
+        deadline = time.monotonic() + PATIENCE
         while SSL.WantWriteError not in wants:
+            assert time.monotonic() < deadline, "the other end did not fill the socket"
             time.sleep(0.001)
         data = b""
         while piece := tls.recv(1 << 14):
