@@ -121,10 +121,10 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     # -- the socket -------------------------------------------------------------------------------------------------
 
-    def connect(self, addr: Any) -> None:
-        """Be the client, and connect the socket; raises what the socket raises. The handshake comes later."""
+    def connect(self, addr: Any) -> Any:
+        """Be the client, and connect the socket: returns and raises what it does. The handshake comes later."""
         self.set_connect_state()
-        self._transport().connect(addr)
+        return self._transport().connect(addr)
 
     def connect_ex(self, addr: Any) -> int:
         """`connect` with the socket's ``connect_ex``, which returns an errno instead of raising it."""
@@ -138,9 +138,9 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         connection.set_accept_state()
         return connection, address
 
-    def sock_shutdown(self, *args: Any, **kwargs: Any) -> None:
+    def sock_shutdown(self, *args: Any, **kwargs: Any) -> Any:
         """The socket's own ``shutdown``, which knows nothing of TLS."""
-        self._transport().shutdown(*args, **kwargs)
+        return self._transport().shutdown(*args, **kwargs)
 
     def _transport(self) -> Any:
         if self._socket is None:
