@@ -21,6 +21,7 @@ __all__ = [
     "input_bio",
     "load_certificate",
     "load_certificates",
+    "load_object",
     "load_parameters",
     "load_private_key",
     "load_public_key",
@@ -84,15 +85,31 @@ def load_private_key(
         return own(key, lib.EVP_PKEY_free, errors, detail)
 
 
-def load_public_key(data: bytes, filetype_is_pem: bool, errors: ErrorTable, what: str) -> CData:
-    """Read a SubjectPublicKeyInfo (``PEM_read_bio_PUBKEY`` or ``d2i_PUBKEY_bio``): an owned EVP_PKEY."""
+def load_object(
+    data: bytes,
+    filetype_is_pem: bool,
+    functions: tuple[Callable[..., CData], Callable[..., CData], Callable[[CData], object]],
+    errors: ErrorTable,
+    what: str,
+) -> CData:
+    """Read what is not secret with libcrypto's ``PEM_read_bio_X`` or ``d2i_X_bio``, and ``X_free``: an owned X.
+
+    Raises the table's exception, with ``what`` as its detail.
+    """
     request = PassphraseRequest()
+    read_pem, read_der, free = functions
     with input_bio(data, errors) as bio:
         if filetype_is_pem:
-            key = lib.PEM_read_bio_PUBKEY(bio, ffi.NULL, lib.py_passphrase, request.handle)
+            pointer = read_pem(bio, ffi.NULL, lib.py_passphrase, request.handle)
         else:
-            key = lib.d2i_PUBKEY_bio(bio, ffi.NULL)
-        return own(key, lib.EVP_PKEY_free, errors, what)
+            pointer = read_der(bio, ffi.NULL)
+        return own(pointer, free, errors, what)
+
+
+def load_public_key(data: bytes, filetype_is_pem: bool, errors: ErrorTable, what: str) -> CData:
+    """Read a SubjectPublicKeyInfo (``PEM_read_bio_PUBKEY`` or ``d2i_PUBKEY_bio``): an owned EVP_PKEY."""
+    functions = lib.PEM_read_bio_PUBKEY, lib.d2i_PUBKEY_bio, lib.EVP_PKEY_free
+    return load_object(data, filetype_is_pem, functions, errors, what)
 
 
 def load_parameters(data: bytes, errors: ErrorTable, what: str) -> CData:
@@ -103,13 +120,8 @@ def load_parameters(data: bytes, errors: ErrorTable, what: str) -> CData:
 
 def load_certificate(data: bytes, filetype_is_pem: bool, errors: ErrorTable, what: str) -> CData:
     """Read one certificate (``PEM_read_bio_X509`` or ``d2i_X509_bio``): an owned X509."""
-    request = PassphraseRequest()
-    with input_bio(data, errors) as bio:
-        if filetype_is_pem:
-            certificate = lib.PEM_read_bio_X509(bio, ffi.NULL, lib.py_passphrase, request.handle)
-        else:
-            certificate = lib.d2i_X509_bio(bio, ffi.NULL)
-        return own(certificate, lib.X509_free, errors, what)
+    functions = lib.PEM_read_bio_X509, lib.d2i_X509_bio, lib.X509_free
+    return load_object(data, filetype_is_pem, functions, errors, what)
 
 
 def load_certificates(data: bytes, errors: ErrorTable, what: str) -> list[CData]:

@@ -8,12 +8,15 @@ from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pem import written
 from openssl_bio._core.pointers import own
+from openssl_bio.pyopenssl._asn1 import string_bytes
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 
 if TYPE_CHECKING:
     from openssl_bio.pyopenssl._x509 import X509
 
 __all__ = ["X509Extension"]
+
+_LABELS = {lib.GEN_EMAIL: "email", lib.GEN_DNS: "DNS", lib.GEN_URI: "URI"}
 
 
 class X509Extension:
@@ -55,9 +58,27 @@ class X509Extension:
         return wrapped
 
     def __str__(self) -> str:
-        """The value in words (``X509V3_EXT_print``)."""
-        text = written(lambda bio: lib.X509V3_EXT_print(bio, self._extension, 0, 0), CRYPTO_ERRORS, "X509V3_EXT_print")
+        """The value in words (``X509V3_EXT_print``); of subjectAltName the names, each with its kind, as they are.
+
+        A name may contain anything, also commas: who decides by names takes them from ``to_cryptography``.
+        """
+        with clean_queue:
+            if self._nid == lib.NID_subject_alt_name:
+                return ", ".join(self._alternatives())
+            text = written(
+                lambda bio: lib.X509V3_EXT_print(bio, self._extension, 0, 0), CRYPTO_ERRORS, "X509V3_EXT_print"
+            )
         return text.decode("utf-8", "replace")
+
+    @property
+    def _nid(self) -> int:
+        return int(lib.OBJ_obj2nid(lib.X509_EXTENSION_get_object(self._extension)))
+
+    def _alternatives(self) -> list[str]:
+        # libcrypto's own text leaves out a name with a NUL in it.
+        names = ffi.cast("GENERAL_NAMES *", lib.X509V3_EXT_d2i(self._extension))
+        names = own(names, lib.GENERAL_NAMES_free, CRYPTO_ERRORS, "subjectAltName")
+        return [_name_text(lib.sk_GENERAL_NAME_value(names, i)) for i in range(lib.sk_GENERAL_NAME_num(names))]
 
     def get_critical(self) -> bool:
         """Whether a verifier that does not know the extension must refuse (``X509_EXTENSION_get_critical``)."""
@@ -66,13 +87,21 @@ class X509Extension:
     def get_short_name(self) -> bytes:
         """The short name of the type, such as ``b"basicConstraints"``; ``b"UNDEF"`` if OpenSSL has none."""
         with clean_queue:
-            name: bytes = ffi.string(lib.OBJ_nid2sn(lib.OBJ_obj2nid(lib.X509_EXTENSION_get_object(self._extension))))
+            name: bytes = ffi.string(lib.OBJ_nid2sn(self._nid))
             return name
 
     def get_data(self) -> bytes:
         """The DER encoding of the value (``X509_EXTENSION_get_data``)."""
-        data = ffi.cast("ASN1_STRING *", lib.X509_EXTENSION_get_data(self._extension))
-        return bytes(ffi.buffer(lib.ASN1_STRING_get0_data(data), lib.ASN1_STRING_length(data)))
+        return string_bytes(lib.X509_EXTENSION_get_data(self._extension))
+
+
+def _name_text(name: CData) -> str:
+    kind = ffi.new("int *")
+    value = lib.GENERAL_NAME_get0_value(name, kind)
+    label = _LABELS.get(kind[0])
+    if label is not None:
+        return f"{label}:{string_bytes(value).decode('utf-8', 'replace')}"
+    return written(lambda bio: lib.GENERAL_NAME_print(bio, name), CRYPTO_ERRORS, "GENERAL_NAME_print").decode()
 
 
 def _x509(certificate: X509 | None) -> CData:

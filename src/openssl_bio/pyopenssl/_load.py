@@ -10,7 +10,16 @@ from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificate as _certificate
 from openssl_bio._core.pem import load_private_key, load_public_key, written
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
-from openssl_bio.pyopenssl._pkey import TYPE_RSA, PKey, _required
+from openssl_bio.pyopenssl._encoding import (
+    FILETYPE_ASN1,
+    FILETYPE_PEM,
+    FILETYPE_TEXT,
+    as_bytes,
+    dumped,
+    is_pem,
+    of_three,
+)
+from openssl_bio.pyopenssl._pkey import TYPE_RSA, PKey, required_key
 from openssl_bio.pyopenssl._x509 import X509
 
 __all__ = [
@@ -26,28 +35,20 @@ __all__ = [
     "load_publickey",
 ]
 
-FILETYPE_PEM: int = lib.SSL_FILETYPE_PEM
-FILETYPE_ASN1: int = lib.SSL_FILETYPE_ASN1
-# OpenSSL has no number for it; this is pyOpenSSL's.
-FILETYPE_TEXT = 2**16 - 1
-
 # The passphrase, or what is called with 1 if a key is to be encrypted, else with 0.
 PassphraseCallableT: TypeAlias = bytes | Callable[..., bytes]
-
-_TWO_TYPES = "type argument must be FILETYPE_PEM or FILETYPE_ASN1"
-_THREE_TYPES = "type argument must be FILETYPE_PEM, FILETYPE_ASN1, or FILETYPE_TEXT"
 
 
 def load_certificate(type: int, buffer: str | bytes) -> X509:
     """Read a certificate of type FILETYPE_PEM or FILETYPE_ASN1; `Error` if it is malformed."""
-    data = _bytes(buffer)
-    return X509._wrap(_certificate(data, _is_pem(type), CRYPTO_ERRORS, "load_certificate"))
+    data = as_bytes(buffer)
+    return X509._wrap(_certificate(data, is_pem(type), CRYPTO_ERRORS, "load_certificate"))
 
 
 def load_publickey(type: int, buffer: str | bytes) -> PKey:
     """Read a public key of type FILETYPE_PEM or FILETYPE_ASN1; `Error` if it is malformed."""
-    data = _bytes(buffer)
-    return PKey._wrap(load_public_key(data, _is_pem(type), CRYPTO_ERRORS, "load_publickey"), only_public=True)
+    data = as_bytes(buffer)
+    return PKey._wrap(load_public_key(data, is_pem(type), CRYPTO_ERRORS, "load_publickey"), only_public=True)
 
 
 def load_privatekey(type: int, buffer: str | bytes, passphrase: PassphraseCallableT | None = None) -> PKey:
@@ -57,28 +58,22 @@ def load_privatekey(type: int, buffer: str | bytes, passphrase: PassphraseCallab
     raises is raised here.  Raises `Error` if the key is malformed, or encrypted with another passphrase or without one
     being given (pyOpenSSL would ask at the terminal), ValueError for a passphrase that is no bytes or too long.
     """
-    data = _bytes(buffer)
+    data = as_bytes(buffer)
     request = _request(type, passphrase)
-    return PKey._wrap(load_private_key(data, _is_pem(type), request, CRYPTO_ERRORS, "load_privatekey"))
+    return PKey._wrap(load_private_key(data, is_pem(type), request, CRYPTO_ERRORS, "load_privatekey"))
 
 
 def dump_certificate(type: int, cert: X509) -> bytes:
     """Write a certificate as FILETYPE_PEM, FILETYPE_ASN1, or FILETYPE_TEXT, which is for people to read."""
-    x509 = cert._x509
-    writers: dict[int, Callable[[CData], int]] = {
-        FILETYPE_PEM: lambda bio: lib.PEM_write_bio_X509(bio, x509),
-        FILETYPE_ASN1: lambda bio: lib.i2d_X509_bio(bio, x509),
-        FILETYPE_TEXT: lambda bio: lib.X509_print_ex(bio, x509, 0, 0),
-    }
-    if type not in writers:
-        raise ValueError(_THREE_TYPES)
-    return written(writers[type], CRYPTO_ERRORS, "dump_certificate")
+    if not isinstance(cert, X509):
+        raise TypeError("cert must be an X509 instance")
+    return dumped(type, cert._x509, (lib.PEM_write_bio_X509, lib.i2d_X509_bio, _print_certificate), "dump_certificate")
 
 
 def dump_publickey(type: int, pkey: PKey) -> bytes:
     """Write the public half of a key as FILETYPE_PEM or FILETYPE_ASN1."""
-    write = lib.PEM_write_bio_PUBKEY if _is_pem(type) else lib.i2d_PUBKEY_bio
-    key = _required(pkey)
+    write = lib.PEM_write_bio_PUBKEY if is_pem(type) else lib.i2d_PUBKEY_bio
+    key = required_key(pkey)
     return written(lambda bio: write(bio, key), CRYPTO_ERRORS, "dump_publickey")
 
 
@@ -91,13 +86,12 @@ def dump_privatekey(
     function that is called with 1.  Raises ValueError for an unknown type or cipher, TypeError for a cipher without a
     passphrase, `Error` if OpenSSL cannot write the key.
     """
-    if type not in (FILETYPE_PEM, FILETYPE_ASN1, FILETYPE_TEXT):
-        raise ValueError(_THREE_TYPES)
+    of_three(type)
     if not isinstance(pkey, PKey):
         raise TypeError("pkey must be a PKey")
     method = _cipher(cipher, passphrase)
     request = _request(type, passphrase)
-    key = _required(pkey)
+    key = required_key(pkey)
     if pkey._only_public:
         raise ValueError("Key only has public part")
     if type == FILETYPE_ASN1:
@@ -115,16 +109,8 @@ def dump_privatekey(
     return written(write, CRYPTO_ERRORS, "dump_privatekey")
 
 
-def _bytes(buffer: str | bytes) -> bytes:
-    if isinstance(buffer, str):
-        return buffer.encode("ascii")
-    return bytes(memoryview(buffer))
-
-
-def _is_pem(type: int) -> bool:
-    if type not in (FILETYPE_PEM, FILETYPE_ASN1):
-        raise ValueError(_TWO_TYPES)
-    return type == FILETYPE_PEM
+def _print_certificate(bio: CData, certificate: CData) -> int:
+    return int(lib.X509_print_ex(bio, certificate, 0, 0))
 
 
 def _cipher(name: str | None, passphrase: PassphraseCallableT | None) -> CData:
@@ -132,7 +118,8 @@ def _cipher(name: str | None, passphrase: PassphraseCallableT | None) -> CData:
         return ffi.NULL
     if passphrase is None:
         raise TypeError("if a value is given for cipher one must also be given for passphrase")
-    cipher = lib.EVP_get_cipherbyname(name.encode("ascii") if isinstance(name, str) else name)
+    text = name.encode() if isinstance(name, str) else name
+    cipher = ffi.NULL if b"\0" in text else lib.EVP_get_cipherbyname(text)
     if cipher == ffi.NULL:
         raise ValueError("Invalid cipher name")
     return cipher

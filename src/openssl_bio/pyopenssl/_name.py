@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from collections.abc import Callable
+from typing import Any, NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pointers import own
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
-
-if TYPE_CHECKING:
-    from openssl_bio.pyopenssl._x509 import X509
 
 __all__ = ["X509Name"]
 
@@ -20,20 +18,20 @@ __all__ = ["X509Name"]
 class X509Name:
     """A name whose parts are attributes, such as ``name.CN`` or ``name.commonName``; an absent part is None.
 
-    A name of `X509.get_subject` or ``get_issuer`` is a view: it reads from the certificate, and changes it.
+    A name of `X509.get_subject`, `X509.get_issuer` or `X509Req.get_subject` is a view: it reads from the certificate or
+    request, and changes it.
     """
 
     __module__ = "openssl_bio.crypto"
 
-    _own: CData
-    _owner: X509 | None
-    _which: Literal["subject", "issuer"]
+    _own: CData | None = None  # the X509_NAME, unless this is a view
+    _read: Callable[[], CData]
+    _write: Callable[[CData], None]
 
     def __init__(self, name: X509Name) -> None:
         """Copy a name."""
         if not isinstance(name, X509Name):
             raise TypeError("name must be an X509Name")
-        self._owner = None
         with clean_queue:
             self._own = _copy(name._name)
 
@@ -41,33 +39,27 @@ class X509Name:
     def _wrap(cls, name: CData) -> Self:
         """An X509Name for an owned X509_NAME."""
         wrapped = cls.__new__(cls)
-        wrapped._own, wrapped._owner = name, None
+        wrapped._own = name
         return wrapped
 
     @classmethod
-    def _of(cls, owner: X509, which: Literal["subject", "issuer"]) -> Self:
-        """A view of a certificate's name."""
+    def _view(cls, read: Callable[[], CData], write: Callable[[CData], None]) -> Self:
+        """A view of a name that belongs to something else, of which ``write`` replaces it by a copy of another."""
         view = cls.__new__(cls)
-        view._owner, view._which = owner, which
+        view._read, view._write = read, write
         return view
 
     @property
     def _name(self) -> CData:
-        """The X509_NAME, which belongs to this object, or to the certificate."""
-        if self._owner is None:
-            return self._own
-        if self._which == "subject":
-            return lib.X509_get_subject_name(self._owner._x509)
-        return lib.X509_get_issuer_name(self._owner._x509)
+        """The X509_NAME, which belongs to this object, or to what it is a view of."""
+        return self._read() if self._own is None else self._own
 
     def _replace(self, name: CData) -> None:
         """Make an owned X509_NAME the value of this name."""
-        if self._owner is None:
-            self._own = name
-        elif self._which == "subject":
-            CRYPTO_ERRORS.check(lib.X509_set_subject_name(self._owner._x509, name), "X509_set_subject_name")
+        if self._own is None:
+            self._write(name)
         else:
-            CRYPTO_ERRORS.check(lib.X509_set_issuer_name(self._owner._x509, name), "X509_set_issuer_name")
+            self._own = name
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a part, or replace it (``X509_NAME_add_entry_by_NID``); AttributeError if OpenSSL knows no such part."""
@@ -154,7 +146,7 @@ def _copy(name: CData) -> CData:
 
 
 def _nid(name: str) -> int:
-    nid: int = lib.OBJ_txt2nid(name.encode("utf-8"))
+    nid: int = lib.NID_undef if "\0" in name else lib.OBJ_txt2nid(name.encode("utf-8"))
     if nid == lib.NID_undef:
         raise AttributeError("No such attribute")
     return nid

@@ -11,11 +11,24 @@ from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_private_key, load_public_key, written
 from openssl_bio._core.pointers import own
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
+from openssl_bio.pyopenssl._cryptography import require_cryptography
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
-__all__ = ["TYPE_DH", "TYPE_DSA", "TYPE_EC", "TYPE_RSA", "PKey", "get_elliptic_curve", "get_elliptic_curves"]
+__all__ = [
+    "TYPE_DH",
+    "TYPE_DSA",
+    "TYPE_EC",
+    "TYPE_RSA",
+    "PKey",
+    "get_elliptic_curve",
+    "get_elliptic_curves",
+    "private_key",
+    "required_key",
+    "signing_key",
+    "some_key",
+]
 
 TYPE_RSA: int = lib.EVP_PKEY_RSA
 TYPE_DSA: int = lib.EVP_PKEY_DSA
@@ -47,6 +60,7 @@ class PKey:
     @classmethod
     def from_cryptography_key(cls, crypto_key: PrivateKeyTypes | PublicKeyTypes) -> Self:
         """The PKey of a key of ``cryptography``; TypeError if it is none."""
+        require_cryptography("PKey.from_cryptography_key")
         from cryptography.hazmat.primitives import serialization as s
         from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
@@ -75,9 +89,10 @@ class PKey:
 
     def to_cryptography_key(self) -> PrivateKeyTypes | PublicKeyTypes:
         """This key as a private or public key of ``cryptography``."""
+        require_cryptography("PKey.to_cryptography_key")
         from cryptography.hazmat.primitives import serialization
 
-        key = _required(self)
+        key = required_key(self)
         if self._only_public:
             return serialization.load_der_public_key(
                 written(lambda bio: lib.i2d_PUBKEY_bio(bio, key), CRYPTO_ERRORS, "i2d_PUBKEY_bio")
@@ -129,13 +144,34 @@ class PKey:
         return int(lib.EVP_PKEY_get_bits(self._pkey)) if self._initialized else 0
 
 
-def _required(key: object) -> CData:
+def required_key(key: object) -> CData:
     """The EVP_PKEY of a PKey; TypeError if it is none, ValueError if it is empty."""
     if not isinstance(key, PKey):
         raise TypeError("pkey must be a PKey instance")
     if not key._initialized:
         raise ValueError("Key is uninitialized")
     return key._pkey
+
+
+def signing_key(key: object) -> CData:
+    """The EVP_PKEY of a PKey that can sign; TypeError if it is none, ValueError if it is public or empty."""
+    if isinstance(key, PKey) and key._only_public:
+        raise ValueError("Key only has public part")
+    return required_key(key)
+
+
+def some_key(key: object) -> CData:
+    """The EVP_PKEY of a PKey; TypeError if it is none, `Error` if it is empty."""
+    if isinstance(key, PKey) and not key._initialized:
+        raise CRYPTO_ERRORS.error(Outcome(Kind.SSL, detail="Key is uninitialized"))
+    return required_key(key)
+
+
+def private_key(key: object) -> CData:
+    """The EVP_PKEY of a PKey that can sign; TypeError if it is none, `Error` if it is public or empty."""
+    if isinstance(key, PKey) and key._only_public:
+        raise CRYPTO_ERRORS.error(Outcome(Kind.SSL, detail="Key only has public part"))
+    return some_key(key)
 
 
 def _generator(name: bytes) -> CData:

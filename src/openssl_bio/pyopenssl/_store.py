@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import Kind, Outcome, clean_queue
-from openssl_bio._core.pem import Path, input_bio
+from openssl_bio._core.pem import Path
 from openssl_bio._core.pointers import own, shared_certificate
 from openssl_bio._core.trust import TrustStore
+from openssl_bio.pyopenssl._crl import CRL
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._x509 import X509
 
@@ -69,16 +70,20 @@ class X509Store:
             raise TypeError
         self._trust.add_certificate(cert._x509)
 
-    def add_crl(self, crl: CertificateRevocationList) -> None:
-        """Add a CRL of ``cryptography`` (``X509_STORE_add_crl``); it is heeded if a flag such as CRL_CHECK is set."""
-        from cryptography import x509
-        from cryptography.hazmat.primitives.serialization import Encoding
+    def add_crl(self, crl: CRL | CertificateRevocationList) -> None:
+        """Add a copy of a CRL (``X509_STORE_add_crl``), which may be one of ``cryptography``.
 
-        if not isinstance(crl, x509.CertificateRevocationList):
-            raise TypeError("CRL must be of type cryptography.x509.CertificateRevocationList")
-        with input_bio(crl.public_bytes(Encoding.DER), CRYPTO_ERRORS) as bio:
-            pointer = own(lib.d2i_X509_CRL_bio(bio, ffi.NULL), lib.X509_CRL_free, CRYPTO_ERRORS, "d2i_X509_CRL_bio")
-            self._trust.add_crl(pointer)
+        It is heeded if a flag such as CRL_CHECK is set.  Raises TypeError for what is no CRL, `Error` for one that is
+        not signed yet.
+        """
+        if not isinstance(crl, CRL):
+            try:
+                crl = CRL.from_cryptography(crl)
+            except TypeError:
+                raise TypeError("CRL must be of type cryptography.x509.CertificateRevocationList") from None
+        with clean_queue:
+            copy = own(lib.X509_CRL_dup(crl._crl), lib.X509_CRL_free, CRYPTO_ERRORS, "the CRL is not complete")
+        self._trust.add_crl(copy)
 
     def set_flags(self, flags: int) -> None:
         """Add to the flags of verification, from `X509StoreFlags` (``X509_STORE_set_flags``)."""

@@ -10,10 +10,20 @@ from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pem import load_certificate, written
 from openssl_bio._core.pointers import new_buffer, own, taken
+from openssl_bio.pyopenssl._asn1 import (
+    digest_named,
+    integer_value,
+    new_integer,
+    new_time,
+    time_from_now,
+    time_text,
+    utc_text,
+)
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
+from openssl_bio.pyopenssl._cryptography import require_cryptography
 from openssl_bio.pyopenssl._extension import X509Extension
 from openssl_bio.pyopenssl._name import X509Name
-from openssl_bio.pyopenssl._pkey import PKey
+from openssl_bio.pyopenssl._pkey import PKey, signing_key
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -43,6 +53,7 @@ class X509:
     @classmethod
     def from_cryptography(cls, crypto_cert: Certificate) -> Self:
         """The X509 of a certificate of ``cryptography``; TypeError if it is none."""
+        require_cryptography("X509.from_cryptography")
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -52,6 +63,7 @@ class X509:
 
     def to_cryptography(self) -> Certificate:
         """This certificate as a ``cryptography.x509.Certificate``."""
+        require_cryptography("X509.to_cryptography")
         from cryptography import x509
 
         encoded = written(lambda bio: lib.i2d_X509_bio(bio, self._x509), CRYPTO_ERRORS, "i2d_X509_bio")
@@ -85,18 +97,15 @@ class X509:
 
     def sign(self, pkey: PKey, digest: str) -> None:
         """Sign the certificate (``X509_sign``) with a private key and the digest of a name, such as ``"sha256"``."""
-        if not isinstance(pkey, PKey):
-            raise TypeError("pkey must be a PKey instance")
-        if pkey._only_public:
-            raise ValueError("Key only has public part")
-        if not pkey._initialized:
-            raise ValueError("Key is uninitialized")
+        key, method = signing_key(pkey), digest_named(digest)
         with clean_queue:
-            CRYPTO_ERRORS.check(lib.X509_sign(self._x509, pkey._pkey, _digest(digest)), "X509_sign")
+            CRYPTO_ERRORS.check(lib.X509_sign(self._x509, key, method), "X509_sign")
 
     def get_signature_algorithm(self) -> bytes:
         """The long name of the signature algorithm; ValueError if it has none."""
-        nid = lib.X509_get_signature_nid(self._x509)
+        algorithm = ffi.new("ASN1_OBJECT **")
+        lib.X509_ALGOR_get0(algorithm, ffi.NULL, ffi.NULL, lib.X509_get0_tbs_sigalg(self._x509))
+        nid = lib.OBJ_obj2nid(algorithm[0])
         if nid == lib.NID_undef:
             raise ValueError("Undefined signature algorithm")
         name: bytes = ffi.string(lib.OBJ_nid2ln(nid))
@@ -106,7 +115,7 @@ class X509:
         """The fingerprint as ``b"AA:BB:..."`` (``X509_digest``); ValueError for an unknown digest."""
         with clean_queue:
             buffer, size = new_buffer(lib.EVP_MAX_MD_SIZE), ffi.new("unsigned int *")
-            CRYPTO_ERRORS.check(lib.X509_digest(self._x509, _digest(digest_name), buffer, size), "X509_digest")
+            CRYPTO_ERRORS.check(lib.X509_digest(self._x509, digest_named(digest_name), buffer, size), "X509_digest")
             return taken(buffer, size[0]).hex(":").upper().encode("ascii")
 
     def subject_name_hash(self) -> int:
@@ -118,50 +127,45 @@ class X509:
         """Set the serial number (``X509_set_serialNumber``)."""
         if not isinstance(serial, int):
             raise TypeError("serial must be an integer")
-        magnitude = abs(serial).to_bytes((serial.bit_length() + 7) // 8, "big")
-        with clean_queue:
-            number = own(lib.BN_bin2bn(magnitude, len(magnitude), ffi.NULL), lib.BN_free, CRYPTO_ERRORS, "BN_bin2bn")
-            lib.BN_set_negative(number, serial < 0)
-            integer = lib.BN_to_ASN1_INTEGER(number, ffi.NULL)
-            integer = own(integer, lib.ASN1_INTEGER_free, CRYPTO_ERRORS, "BN_to_ASN1_INTEGER")
-            self._set(lib.X509_set_serialNumber, integer, "X509_set_serialNumber")
+        self._set(lib.X509_set_serialNumber, new_integer(serial), "X509_set_serialNumber")
 
     def get_serial_number(self) -> int:
         """The serial number (``X509_get_serialNumber``)."""
-        with clean_queue:
-            number = lib.ASN1_INTEGER_to_BN(lib.X509_get_serialNumber(self._x509), ffi.NULL)
-            number = own(number, lib.BN_free, CRYPTO_ERRORS, "ASN1_INTEGER_to_BN")
-            buffer = new_buffer(lib.BN_num_bytes(number) or 1)
-            magnitude = int.from_bytes(taken(buffer, lib.BN_bn2bin(number, buffer)), "big")
-            return -magnitude if lib.BN_is_negative(number) else magnitude
+        return integer_value(lib.X509_get_serialNumber(self._x509))
 
     def get_notBefore(self) -> bytes | None:
-        """When the certificate becomes valid, as ``b"YYYYMMDDhhmmssZ"``; None if that is not set."""
-        return _time(lib.X509_get0_notBefore(self._x509))
+        """When the certificate becomes valid, as ``b"YYYYMMDDhhmmssZ"``; None if that is not set.
+
+        A GeneralizedTime is returned as it is, which may be with an offset such as +0100 for the Z.
+        """
+        return time_text(lib.X509_get0_notBefore(self._x509))
 
     def get_notAfter(self) -> bytes | None:
-        """When the certificate expires, as ``b"YYYYMMDDhhmmssZ"``; None if that is not set."""
-        return _time(lib.X509_get0_notAfter(self._x509))
+        """When the certificate expires, as ``b"YYYYMMDDhhmmssZ"``; None if that is not set.
+
+        A GeneralizedTime is returned as it is, which may be with an offset such as +0100 for the Z.
+        """
+        return time_text(lib.X509_get0_notAfter(self._x509))
 
     def set_notBefore(self, when: bytes) -> None:
         """Set when the certificate becomes valid, ``b"YYYYMMDDhhmmssZ"``; ValueError if ``when`` is malformed."""
-        self._set(lib.X509_set1_notBefore, _new_time(when), "X509_set1_notBefore")
+        self._set(lib.X509_set1_notBefore, new_time(when), "X509_set1_notBefore")
 
     def set_notAfter(self, when: bytes) -> None:
         """Set when the certificate expires, ``b"YYYYMMDDhhmmssZ"``; ValueError if ``when`` is malformed."""
-        self._set(lib.X509_set1_notAfter, _new_time(when), "X509_set1_notAfter")
+        self._set(lib.X509_set1_notAfter, new_time(when), "X509_set1_notAfter")
 
     def gmtime_adj_notBefore(self, amount: int) -> None:
         """Become valid ``amount`` seconds from now (``X509_gmtime_adj``)."""
-        self._set(lib.X509_set1_notBefore, _time_from_now(amount), "X509_set1_notBefore")
+        self._set(lib.X509_set1_notBefore, time_from_now(amount), "X509_set1_notBefore")
 
     def gmtime_adj_notAfter(self, amount: int) -> None:
         """Expire ``amount`` seconds from now (``X509_gmtime_adj``)."""
-        self._set(lib.X509_set1_notAfter, _time_from_now(amount), "X509_set1_notAfter")
+        self._set(lib.X509_set1_notAfter, time_from_now(amount), "X509_set1_notAfter")
 
     def has_expired(self) -> bool:
         """Whether notAfter has passed; ValueError if it is not set."""
-        when = self.get_notAfter()
+        when = utc_text(lib.X509_get0_notAfter(self._x509))
         if when is None:
             raise ValueError("Unable to determine notAfter")
         expires = datetime.datetime.strptime(when.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.UTC)
@@ -169,11 +173,17 @@ class X509:
 
     def get_subject(self) -> X509Name:
         """The subject, a view: what is changed there is changed here."""
-        return X509Name._of(self, "subject")
+        return X509Name._view(
+            lambda: lib.X509_get_subject_name(self._x509),
+            lambda name: self._set(lib.X509_set_subject_name, name, "X509_set_subject_name"),
+        )
 
     def get_issuer(self) -> X509Name:
         """The issuer, a view: what is changed there is changed here."""
-        return X509Name._of(self, "issuer")
+        return X509Name._view(
+            lambda: lib.X509_get_issuer_name(self._x509),
+            lambda name: self._set(lib.X509_set_issuer_name, name, "X509_set_issuer_name"),
+        )
 
     def set_subject(self, subject: X509Name) -> None:
         """Set the subject to a copy of a name (``X509_set_subject_name``)."""
@@ -207,38 +217,3 @@ class X509:
                 if not isinstance(extension, X509Extension):
                     raise ValueError("One of the elements is not an X509Extension")
                 CRYPTO_ERRORS.check(lib.X509_add_ext(self._x509, extension._extension, -1), "X509_add_ext")
-
-
-def _digest(name: str | bytes) -> CData:
-    text = name.encode("ascii") if isinstance(name, str) else name
-    method = lib.EVP_get_digestbyname(text)
-    if method == ffi.NULL:
-        raise ValueError("No such digest method")
-    return method
-
-
-def _time(time: CData) -> bytes | None:
-    if lib.ASN1_STRING_length(ffi.cast("ASN1_STRING *", time)) == 0:
-        return None
-    with clean_queue:
-        general = lib.ASN1_TIME_to_generalizedtime(time, ffi.NULL)
-        general = own(general, lib.ASN1_GENERALIZEDTIME_free, CRYPTO_ERRORS, "ASN1_TIME_to_generalizedtime")
-        text = ffi.cast("ASN1_STRING *", general)
-        return bytes(ffi.buffer(lib.ASN1_STRING_get0_data(text), lib.ASN1_STRING_length(text)))
-
-
-def _new_time(when: bytes) -> CData:
-    if not isinstance(when, bytes):
-        raise TypeError("when must be a byte string")
-    with clean_queue:
-        time = own(lib.ASN1_TIME_new(), lib.ASN1_TIME_free, CRYPTO_ERRORS, "ASN1_TIME_new")
-        if not lib.ASN1_TIME_set_string(time, when):
-            raise ValueError("Invalid string")
-        return time
-
-
-def _time_from_now(amount: int) -> CData:
-    if not isinstance(amount, int):
-        raise TypeError("amount must be an integer")
-    with clean_queue:
-        return own(lib.X509_gmtime_adj(ffi.NULL, amount), lib.ASN1_TIME_free, CRYPTO_ERRORS, "X509_gmtime_adj")
