@@ -12,7 +12,7 @@ SOURCES := src tests tools benchmarks setup.py
 
 export PYTHON
 
-.PHONY: demo test leaks hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl clean
+.PHONY: demo test leaks hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -55,6 +55,10 @@ openssl-4.0: .venv/test
 # pyOpenSSL's own tests, with this package in its place.
 conformance-pyopenssl: .venv/built
 	tools/conformance/pyopenssl.sh $(ARGS)
+
+# Python's own tests of ssl and asyncio with our face in ssl's place: about a minute.
+conformance-stdlib: .venv/test
+	tools/conformance/stdlib.sh $(ARGS)
 
 clean:
 	rm -rf .venv .peers build src/*.egg-info src/openssl_bio/_openssl*.so

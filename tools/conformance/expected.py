@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 # Reasons to skip a test that have nothing to do with the code under test: there is no network.
-_ENVIRONMENT = ("cannot connect to ",)
+_ENVIRONMENT = ["cannot connect to "]
 
 
 def read_differences(path: Path) -> dict[str, str]:
@@ -30,6 +30,7 @@ def read_differences(path: Path) -> dict[str, str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--differences", type=Path, required=True, help="the tests that are expected to fail, and why")
+    parser.addoption("--may-skip", action="append", default=_ENVIRONMENT, help="how a reason to skip may begin")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,12 +44,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let a test fail that is skipped."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if not reason.removeprefix("Skipped: ").startswith(_ENVIRONMENT):
+        if not reason.removeprefix("Skipped: ").startswith(tuple(item.config.getoption("may_skip"))):
             report.outcome = "failed"
             report.longrepr = f"it was skipped: {reason}"
     return report

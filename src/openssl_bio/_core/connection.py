@@ -31,6 +31,7 @@ from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, session_id_context
 
 R = TypeVar("R")
+_COPIED = frozenset({"info", "message", "psk_client", "psk_server"})
 
 
 class ConnectionCore(Engine, TwinSettings):
@@ -58,7 +59,7 @@ class ConnectionCore(Engine, TwinSettings):
         self._pins = pins
         self._guard, self._pending = Guard(self._errors), []
         self._context = context
-        self._generation = generation
+        self._generation = self._first_generation = generation
         self._demand = generation.demand
         self._demand_is_mixed = False  # it changed after the handshake had begun
         self._trusts_otherwise = False  # than the context that seals and opens its tickets
@@ -89,7 +90,9 @@ class ConnectionCore(Engine, TwinSettings):
     # -- what callbacks need ----------------------------------------------------------------------------------------
 
     def _callback(self, name: str, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
-        callback = self._own_callbacks.get(name) or self._generation.callbacks.get(name, otherwise)
+        # libssl copies some callbacks to each SSL: those of the first SSL_CTX stay, whatever the context is now.
+        generation = self._first_generation if name in _COPIED else self._generation
+        callback = self._own_callbacks.get(name) or generation.callbacks.get(name, otherwise)
         if callback is None:
             raise KeyError(name)
         return callback

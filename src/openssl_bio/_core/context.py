@@ -197,10 +197,12 @@ class ContextCore(TwinSettings):
     # -- what setting means for a context (see `twins`) -------------------------------------------------------------
 
     def _put(self, name: str, value: Any, calls: tuple[Call, Call], detail: str = "", *, trust: bool = False) -> None:
+        errors = self._errors  # what is recorded must not hold the context: it could only be freed by the collector
+
         def apply(ctx: CData) -> None:
             done = calls[0](ctx)
             if detail:
-                self._errors.check(done, detail)
+                errors.check(done, detail)
 
         self._set(name, value, apply, trust=trust)
 

@@ -45,18 +45,21 @@ class SettingsCore(ContextCore):
 
     def _set_verify_flags(self, flags: int) -> None:
         """Set exactly these ``X509_V_FLAG_*``."""
+        errors = self._errors
 
         def apply(ctx: CData) -> None:
             param = lib.SSL_CTX_get0_param(ctx)
             surplus = lib.X509_VERIFY_PARAM_get_flags(param) & ~flags
             done = lib.X509_VERIFY_PARAM_clear_flags(param, surplus) and lib.X509_VERIFY_PARAM_set_flags(param, flags)
-            self._errors.check(done, f"the verification flags {flags:#x}")
+            errors.check(done, f"the verification flags {flags:#x}")
 
         self._set("verify_flags", flags, apply, trust=True)
 
     def _set_group(self, nid: int) -> None:
+        errors = self._errors
+
         def apply(ctx: CData) -> None:
-            self._errors.check(lib.SSL_CTX_set1_groups(ctx, ffi.new("int[]", [nid]), 1), "SSL_CTX_set1_groups")
+            errors.check(lib.SSL_CTX_set1_groups(ctx, ffi.new("int[]", [nid]), 1), "SSL_CTX_set1_groups")
 
         self._set("groups", nid, apply)
 
@@ -100,10 +103,11 @@ class SettingsCore(ContextCore):
 
     def _on_psk_server(self, callback: Callable[..., Any] | None, value: object, hint: bytes | None) -> None:
         entry = ffi.NULL if callback is None else lib.py_psk_server
+        errors = self._errors
 
         def apply(ctx: CData) -> None:
             done = lib.SSL_CTX_use_psk_identity_hint(ctx, ffi.NULL if hint is None else hint)
-            self._errors.check(done, "the PSK identity hint cannot be used")
+            errors.check(done, "the PSK identity hint cannot be used")
             lib.SSL_CTX_set_psk_server_callback(ctx, entry)
 
         self._set("psk_server", (value, hint), apply, callbacks={} if callback is None else {"psk_server": callback})

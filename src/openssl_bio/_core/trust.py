@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.errors import ErrorTable, Kind, Outcome, take_queue
+from openssl_bio._core.errors import ErrorRecord, ErrorTable, Kind, Outcome, take_queue
 from openssl_bio._core.guard import Guard
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import Path, read_file
@@ -30,6 +30,13 @@ _BUNDLES = (
     "/etc/pki/tls/certs/ca-bundle.crt",  # older RHEL
     "/etc/ssl/ca-bundle.pem",  # openSUSE
     "/etc/ssl/cert.pem",  # Alpine, macOS
+)
+
+# What libcrypto's own function for files says.
+_NOTHING_FOUND = ErrorRecord(
+    lib.ERR_LIB_X509 << 23 | lib.X509_R_NO_CERTIFICATE_OR_CRL_FOUND,
+    "x509 certificate routines",
+    "no certificate or crl found",
 )
 
 
@@ -93,9 +100,8 @@ class TrustStore:
             for i in range(lib.sk_X509_INFO_num(infos)):
                 found += self._add_info(store, lib.sk_X509_INFO_value(infos, i), what)
             if not found:
-                raise self._errors.error(
-                    Outcome(Kind.SSL, take_queue(), detail=f"there is no certificate or CRL in {what}")
-                )
+                records = take_queue() or (_NOTHING_FOUND,)
+                raise self._errors.error(Outcome(Kind.SSL, records, detail=f"there is no certificate or CRL in {what}"))
 
     def _parse(self, data: bytes, what: str) -> CData:
         memory = ffi.from_buffer(data)

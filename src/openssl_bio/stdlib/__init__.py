@@ -7,6 +7,12 @@ Python's objects, so that code which imports both sees one.  Connections are dri
 
 from openssl_bio.stdlib._bio import MemoryBIO
 from openssl_bio.stdlib._constants import *  # noqa: F403
+from openssl_bio.stdlib._constants import (
+    _DEFAULT_CIPHERS as _DEFAULT_CIPHERS,
+)
+from openssl_bio.stdlib._constants import (
+    _OPENSSL_API_VERSION as _OPENSSL_API_VERSION,
+)
 from openssl_bio.stdlib._constants import __all__ as _all_constants
 from openssl_bio.stdlib._context import SSLContext
 from openssl_bio.stdlib._helpers import *  # noqa: F403
@@ -37,5 +43,6 @@ from openssl_bio.stdlib._private import (
     _TLSMessageType as _TLSMessageType,
 )
 from openssl_bio.stdlib._session import SSLSession
+from openssl_bio.stdlib._socket import SSLSocket
 
-__all__ = ["MemoryBIO", "SSLContext", "SSLObject", "SSLSession", *_all_constants, *_all_helpers]  # noqa: PLE0604
+__all__ = ["MemoryBIO", "SSLContext", "SSLObject", "SSLSession", "SSLSocket", *_all_constants, *_all_helpers]  # noqa: PLE0604

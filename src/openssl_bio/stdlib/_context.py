@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import warnings
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ from openssl_bio.stdlib._files import FileSettings
 from openssl_bio.stdlib._names import encoded_hostname
 from openssl_bio.stdlib._object import SSLObject, ciphers
 from openssl_bio.stdlib._shadow import shadow
+from openssl_bio.stdlib._socket import SocketObject, SSLSocket
 
 if TYPE_CHECKING:
     from openssl_bio.stdlib._bio import MemoryBIO
@@ -74,6 +76,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     _errors: ClassVar[ErrorTable] = SETUP_ERRORS
 
     sslobject_class: type[SSLObject] = SSLObject
+    sslsocket_class: type[SSLSocket] = SSLSocket
 
     def __new__(cls, protocol: int | None = None, *_arguments: Any, **_options: Any) -> SSLContext:
         """Make the whole context: subclasses may have an ``__init__`` of their own that calls no other."""
@@ -143,6 +146,42 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
             context=self,
         )
 
+    def wrap_socket(  # noqa: PLR0917 - as in the original
+        self,
+        sock: socket.socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,
+        session: Any = None,
+    ) -> SSLSocket:
+        """A connection over a stream socket, which it takes over; ``sock`` itself is left without one."""
+        return self.sslsocket_class._create(  # type: ignore[attr-defined, no-any-return]
+            sock=sock,
+            server_side=server_side,
+            do_handshake_on_connect=do_handshake_on_connect,
+            suppress_ragged_eofs=suppress_ragged_eofs,
+            server_hostname=server_hostname,
+            context=self,
+            session=session,
+        )
+
+    def _wrap_socket(
+        self,
+        sock: SSLSocket,
+        server_side: bool,
+        server_hostname: str | None = None,
+        *,
+        owner: SSLSocket | None = None,
+        session: Any = None,
+    ) -> SocketObject:
+        """What Python's ``SSLSocket`` calls for its ``_sslobj``."""
+        connection = SSLObject._connect(self, None, None, server_side, server_hostname, session, owner)
+        return SocketObject(sock, connection)
+
+    def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
+        return encoded_hostname(hostname)
+
     # -- verification -----------------------------------------------------------------------------------------------
 
     @property
@@ -153,7 +192,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
 
     @verify_mode.setter
     def verify_mode(self, value: int) -> None:
-        if value not in _VERIFY_MODES:
+        if _integer(value) not in _VERIFY_MODES:
             raise ValueError("invalid value for verify_mode")
         if value == c.CERT_NONE and self._check_hostname:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")

@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorRecord, Kind, Outcome, clean_queue, take_queue
 from openssl_bio._core.passphrase import PassphraseRequest
-from openssl_bio._core.pem import input_bio, load_certificates, load_private_key
+from openssl_bio._core.pem import input_bio, load_certificates, load_parameters, load_private_key
 from openssl_bio._core.pointers import own
 from openssl_bio._core.settings import SettingsCore
 from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._constants import Purpose
-from openssl_bio.stdlib._errors import SETUP_ERRORS, described
+from openssl_bio.stdlib._errors import SETUP_ERRORS, described, number
 from openssl_bio.stdlib._private import _ASN1Object
 
 __all__ = ["FileSettings"]
@@ -26,8 +26,12 @@ Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Password: TypeAlias = str | bytes | bytearray | Callable[[], str | bytes | bytearray]
 
 _LONGEST_PASSWORD = 1024
-# What libssl says of a file that is not as it should be, after what its PEM reader said.
-_PEM_LIB = ErrorRecord(lib.ERR_LIB_SSL << 23 | lib.ERR_R_PEM_LIB, "SSL routines", "PEM lib")
+# What OpenSSL says of a file that is not as it should be, after what its PEM reader said: by library.
+_PEM_LIB = {
+    "SSL": ErrorRecord(lib.ERR_LIB_SSL << 23 | lib.ERR_R_PEM_LIB, "SSL routines", "PEM lib"),
+    "X509": ErrorRecord(lib.ERR_LIB_X509 << 23 | lib.ERR_R_PEM_LIB, "x509 certificate routines", "PEM lib"),
+}
+_NO_START_LINE = ErrorRecord(lib.ERR_LIB_PEM << 23 | lib.PEM_R_NO_START_LINE, "PEM routines", "no start line")
 
 
 class FileSettings(SettingsCore):
@@ -43,9 +47,9 @@ class FileSettings(SettingsCore):
         not the certificate's.  Nothing is changed by a failure.
         """
         request = PassphraseRequest(_password(password))
-        leaf, *chain = _as_libssl(load_certificates, _content(certfile, "certfile"), SETUP_ERRORS, str(certfile))
+        leaf, *chain = _as_libssl("SSL", load_certificates, _content(certfile, "certfile"), SETUP_ERRORS, str(certfile))
         content = _content(certfile if keyfile is None else keyfile, "keyfile")
-        key = _as_libssl(load_private_key, content, True, request, SETUP_ERRORS, str(keyfile))
+        key = _as_libssl("SSL", load_private_key, content, True, request, SETUP_ERRORS, str(keyfile))
         with clean_queue:
             SETUP_ERRORS.check(lib.X509_check_private_key(leaf, key), "the key is not the certificate's")
         self._use_pair(leaf, chain, key)
@@ -64,7 +68,7 @@ class FileSettings(SettingsCore):
         certificates = [] if cadata is None else _parsed(cadata)
         content = b"" if cafile is None else _content(cafile, "cafile")
         if cafile is not None:
-            self._trust.load_pem(content, repr(cafile))
+            _as_libssl("X509", self._trust.load_pem, content, repr(cafile))
         for certificate in certificates:
             self._trust.add_certificate(certificate)
         if directory is not None:
@@ -111,11 +115,10 @@ class FileSettings(SettingsCore):
 
     def load_dh_params(self, path: Path, /) -> None:
         """Use the DH parameters of a PEM file. OSError if it cannot be read, ``ssl.SSLError`` if it has none."""
-        with input_bio(_content(path, "path"), SETUP_ERRORS) as bio:
-            parameters = own(
-                lib.PEM_read_bio_Parameters(bio, ffi.NULL), lib.EVP_PKEY_free, SETUP_ERRORS, "no DH parameters"
-            )
-        self._set_tmp_dh(parameters)
+        content = _content(path, "path")
+        if b"DH PARAMETERS-----" not in content:
+            raise SETUP_ERRORS.error(Outcome(Kind.SSL, (_NO_START_LINE,)))
+        self._set_tmp_dh(load_parameters(content, SETUP_ERRORS, "no DH parameters"))
 
 
 def _path(path: Any, name: str) -> Any:
@@ -130,12 +133,14 @@ def _content(path: Any, name: str) -> bytes:
         return file.read()
 
 
-def _as_libssl(load: Callable[..., Any], *arguments: Any) -> Any:
-    """Load from PEM, with the error that libssl's own functions for files give."""
+def _as_libssl(library: str, load: Callable[..., Any], *arguments: Any) -> Any:
+    """Load from PEM, with the error that OpenSSL's own functions for files give."""
     try:
         return load(*arguments)
     except ssl.SSLError as error:
-        raise SETUP_ERRORS.error(Outcome(Kind.SSL, (_PEM_LIB,))) from error
+        if error.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
+            raise
+        raise SETUP_ERRORS.error(Outcome(Kind.SSL, (_PEM_LIB[library],))) from error
 
 
 def _password(password: Any) -> bytes | Callable[[int, bool], bytes] | None:
@@ -175,21 +180,22 @@ def _parsed(data: Any) -> list[CData]:
 def _read_all(content: bytes, *, pem: bool) -> list[CData]:
     found: list[CData] = []
     request = PassphraseRequest()
+    records: tuple[ErrorRecord, ...] = ()
     with input_bio(content, SETUP_ERRORS) as bio:
-        while True:
+        while lib.BIO_ctrl_pending(bio) and not records:
             if pem:
                 pointer = lib.PEM_read_bio_X509(bio, ffi.NULL, lib.py_passphrase, request.handle)
             else:
                 pointer = lib.d2i_X509_bio(bio, ffi.NULL)
             if pointer == ffi.NULL:
-                break
-            found.append(own(pointer, lib.X509_free, SETUP_ERRORS, "cadata"))
-        records = take_queue()
-        left = lib.BIO_ctrl_pending(bio)
-    last = records[-1].reason if records else ""
-    if not found and (last == "no start line" or not last or not pem):
+                records = take_queue()
+            else:
+                found.append(own(pointer, lib.X509_free, SETUP_ERRORS, "cadata"))
+    # After the last certificate PEM may go on with something else, and DER may not.
+    ended = not records or (pem and number(records[-1]) == lib.PEM_R_NO_START_LINE)
+    if not found and (ended or not pem):
         missing = "no start line" if pem else "not enough data"
         raise described(ssl.SSLError, 0, None, f"{missing}: cadata does not contain a certificate")
-    if left or (pem and last != "no start line"):
+    if not ended:
         raise SETUP_ERRORS.error(Outcome(Kind.SSL, records))
     return found

@@ -9,6 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.errors import ErrorTable, Outcome
@@ -77,17 +78,34 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
         server_hostname: str | None = None,
         session: SSLSession | None = None,
         context: SSLContext | None = None,
-        owner: object = None,
     ) -> SSLObject:
-        """A connection; ``owner`` is what callbacks are given for it, itself by default."""
+        """What `SSLContext.wrap_bio` calls; the name is in A-labels."""
         assert context is not None
+        bios = transport(incoming, "incoming"), transport(outgoing, "outgoing")
+        return cls._connect(context, *bios, server_side, server_hostname, session, None)
+
+    @classmethod
+    def _connect(  # noqa: PLR0917 - all of them are always given
+        cls,
+        context: SSLContext,
+        incoming: CData | ByteBox | None,
+        outgoing: CData | ByteBox | None,
+        server_side: bool,
+        server_hostname: str | None,
+        session: SSLSession | None,
+        owner: object,
+    ) -> SSLObject:
+        """A connection over these BIOs, or memory of its own; ``owner`` is what callbacks are given for it."""
         _check_parameters(context, server_side, server_hostname, session)
         self = cls.__new__(cls)
         self._server_side = bool(server_side)
         self._server_hostname = server_hostname
         self._owner = weakref.ref(self if owner is None else owner)
-        ConnectionCore.__init__(self, context, transport(incoming, "incoming"), transport(outgoing, "outgoing"))
+        ConnectionCore.__init__(self, context, incoming, outgoing)
         self._set_role(server=self._server_side)
+        if not self._server_side:
+            # libssl gives a client's pre-shared key no session id context, and then compares.
+            self._get(lambda connection: lib.SSL_set_session_id_context(connection, b"", 0))
         if server_hostname is not None:
             self._configure_hostname(server_hostname)
         self._configure_post_handshake()

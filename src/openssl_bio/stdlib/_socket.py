@@ -1,0 +1,192 @@
+"""``SSLSocket``: a connection over a socket, for code that blocks.
+
+Python's own class does what a socket with TLS has to do: it keeps the socket, checks arguments, connects and accepts,
+makes files.  It asks another object for the TLS, its ``_sslobj``.  Here that is a `SocketObject`: a connection in
+memory and the core's pump between it and the socket.  The pump waits where the socket blocks; a socket with a timeout
+does not block for the system, and `SocketObject` waits for it.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from openssl_bio._core.pump import SocketPump
+from openssl_bio.stdlib._errors import IO_ERRORS, described
+
+if TYPE_CHECKING:
+    from openssl_bio.stdlib._context import SSLContext
+    from openssl_bio.stdlib._object import SSLObject
+
+__all__ = ["SSLSocket", "SocketObject"]
+
+T = TypeVar("T")
+
+_SLICE = 1 << 18  # what is sealed before it is sent
+
+
+class _Patience:
+    """How long one operation may wait for its socket: the socket's timeout."""
+
+    def __init__(self, plain: socket.socket, verb: str) -> None:
+        timeout = plain.gettimeout()
+        self._plain = plain
+        self._verb = verb
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self.blocks = timeout != 0
+
+    def run(self, call: Callable[[], T]) -> T:
+        """Call until it does not want to wait any more, or TimeoutError; a socket that does not block waits never."""
+        while True:
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                if not self.blocks:
+                    raise
+                to_write = False
+            except ssl.SSLWantWriteError:
+                if not self.blocks:
+                    raise
+                to_write = True
+            if not _is_ready(self._plain, to_write=to_write, seconds=self._left()):
+                raise TimeoutError(f"The {self._verb} operation timed out")
+
+    def _left(self) -> float | None:
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+
+def _is_ready(plain: socket.socket, *, to_write: bool, seconds: float | None) -> bool:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(plain, select.POLLOUT if to_write else select.POLLIN)
+        return bool(poll.poll(None if seconds is None else seconds * 1000))
+    readers, writers = ([], [plain]) if to_write else ([plain], [])
+    return any(select.select(readers, writers, [], seconds))
+
+
+def _fileno_of(plain: weakref.ref[SSLSocket]) -> Callable[[], int]:
+    """What tells the socket's descriptor, and -1 when it is gone."""
+
+    def fileno() -> int:
+        found = plain()
+        return -1 if found is None else found.fileno()
+
+    return fileno
+
+
+class SocketObject:
+    """What Python's ``SSLSocket`` calls its ``_sslobj``: a connection in memory, and the socket it is carried by."""
+
+    def __init__(self, plain: SSLSocket, connection: SSLObject) -> None:
+        self._socket = weakref.ref(plain)
+        self._connection = connection
+        self._pump = SocketPump(_fileno_of(self._socket), ssl.SSLWantReadError, IO_ERRORS)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    @property
+    def owner(self) -> SSLSocket | None:
+        """The socket, as long as it lives."""
+        return self._socket()
+
+    @property
+    def context(self) -> SSLContext:
+        """The connection's context."""
+        return self._connection.context
+
+    @context.setter
+    def context(self, context: SSLContext) -> None:
+        self._connection.context = context
+
+    @property
+    def session(self) -> Any:
+        """The connection's session."""
+        return self._connection.session
+
+    @session.setter
+    def session(self, session: Any) -> None:
+        self._connection.session = session
+
+    def _plain(self) -> SSLSocket:
+        plain = self._socket()
+        if plain is None:
+            raise described(ssl.SSLError, 0, None, "Underlying socket connection gone")
+        return plain
+
+    def _drive(self, verb: str, name: str, operation: Callable[[], T]) -> T:
+        patience = _Patience(self._plain(), verb)
+        result: T = patience.run(lambda: self._pump.drive(self._connection, name, operation))
+        return result
+
+    def do_handshake(self) -> None:
+        """Finish the handshake."""
+        self._drive("handshake", "handshake", self._connection.do_handshake)
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """Plaintext, as `SSLObject.read`."""
+        patience = _Patience(self._plain(), "read")
+        return patience.run(lambda: self._pump.receive(self._connection, lambda: self._connection.read(len, buffer)))
+
+    def write(self, data: Any) -> int:
+        """Seal and send data, and return how many bytes; all of them if the socket blocks."""
+        patience = _Patience(self._plain(), "write")
+        view = memoryview(data).cast("B")
+        written = self._write_part(patience, view[:_SLICE])
+        while written < view.nbytes and patience.blocks:
+            written += self._write_part(patience, view[written : written + _SLICE])
+        return written
+
+    def _write_part(self, patience: _Patience, part: memoryview) -> int:
+        def seal() -> int:
+            return self._connection.write(part)
+
+        written: int = patience.run(lambda: self._pump.drive(self._connection, "write", seal))
+        return written
+
+    def shutdown(self) -> SSLSocket:
+        """Close the TLS connection, and return the socket, on which the next bytes are plain."""
+        self._drive("read", "shutdown", self._connection.unwrap)
+        return self._plain()
+
+
+class SSLSocket(ssl.SSLSocket):
+    """A socket with TLS: what `SSLContext.wrap_socket` returns."""
+
+    _sslobj: SocketObject | None
+
+    def _tls(self) -> Any:
+        self._checkClosed()  # type: ignore[attr-defined]
+        if self._sslobj is None:
+            raise ValueError("No SSL wrapper around " + str(self))
+        return self._sslobj
+
+    def get_verified_chain(self) -> list[bytes]:
+        """As `SSLObject.get_verified_chain`."""
+        chain: list[bytes] = self._tls().get_verified_chain()
+        return chain
+
+    def get_unverified_chain(self) -> list[bytes]:
+        """As `SSLObject.get_unverified_chain`."""
+        chain: list[bytes] = self._tls().get_unverified_chain()
+        return chain
+
+    def group(self) -> str | None:
+        """As `SSLObject.group`."""
+        name: str | None = self._tls().group()
+        return name
+
+    def client_sigalg(self) -> str | None:
+        """As `SSLObject.client_sigalg`."""
+        name: str | None = self._tls().client_sigalg()
+        return name
+
+    def server_sigalg(self) -> str | None:
+        """As `SSLObject.server_sigalg`."""
+        name: str | None = self._tls().server_sigalg()
+        return name
