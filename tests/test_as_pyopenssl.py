@@ -172,6 +172,34 @@ def test_errors_by_way_of_util() -> None:
     """)
 
 
+def test_what_mitmproxy_uses() -> None:
+    """Its DH parameters, and the assertion that goes with calling libssl oneself."""
+    code("""
+        import pathlib
+        from OpenSSL import SSL, crypto
+        path = pathlib.Path("does not exist")
+        assert SSL._lib.BIO_new_file(str(path).encode(), b"r") == SSL._ffi.NULL
+        for module in (SSL, crypto):
+            SSL._lib.ERR_put_error(SSL._lib.ERR_LIB_EVP, 0, 1112, b"", 10)
+            module._openssl_assert(True)
+            for fail in (lambda: module._openssl_assert(False), module._raise_current_error):
+                try:
+                    fail()
+                except module.Error:
+                    continue
+                raise AssertionError
+        context = SSL.Context(SSL.TLS_METHOD)
+        assert SSL._lib.SSL_CTX_set_min_proto_version(context._context, SSL.TLS1_2_VERSION) == 1
+        assert SSL._lib.SSL_CTX_get_min_proto_version(context._context) == SSL.TLS1_2_VERSION
+        SSL._lib.SSL_CTX_set_post_handshake_auth(context._context, 1)
+        param = SSL._lib.SSL_get0_param(SSL.Connection(context)._ssl)
+        SSL._lib.X509_VERIFY_PARAM_set_hostflags(param, SSL._lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+        assert SSL._lib.X509_VERIFY_PARAM_set1_host(param, b"example.test", 12) == 1
+        assert SSL._lib.X509_VERIFY_PARAM_set1_ip(param, bytes(4), 4) == 1
+        assert SSL._lib.PEM_read_bio_DHparams and SSL._lib.DH_free and SSL._lib.SSL_CTX_set_tmp_dh
+    """)
+
+
 def test_rand_is_deprecated_and_checks_its_arguments() -> None:
     code("""
         import warnings

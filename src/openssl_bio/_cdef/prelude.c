@@ -1,4 +1,7 @@
 /* What the generated C module includes before anything else. */
+/* Programs for pyOpenSSL call deprecated functions (compat_deprecated.h): no warning for each. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <openssl/opensslv.h>
 
 #if OPENSSL_VERSION_NUMBER < 0x30000000L
