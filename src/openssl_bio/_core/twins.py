@@ -19,6 +19,11 @@ from openssl_bio._core.identity import Identity, copied_certificate, shared_key
 Call = Callable[[CData], Any]
 
 
+def _both(on_context: Callable[..., Any], on_connection: Callable[..., Any], *arguments: Any) -> tuple[Call, Call]:
+    """The two functions of libssl, each with its arguments behind the pointer."""
+    return lambda ctx: on_context(ctx, *arguments), lambda ssl: on_connection(ssl, *arguments)
+
+
 class TwinSettings(ABC):
     """The setters; ``side`` below is 0 for an SSL_CTX and 1 for an SSL."""
 
@@ -49,17 +54,11 @@ class TwinSettings(ABC):
     # -- protocol versions, ciphers, groups -------------------------------------------------------------------------
 
     def _set_min_version(self, version: int) -> None:
-        calls = (
-            lambda ctx: lib.SSL_CTX_set_min_proto_version(ctx, version),
-            lambda ssl: lib.SSL_set_min_proto_version(ssl, version),
-        )
+        calls = _both(lib.SSL_CTX_set_min_proto_version, lib.SSL_set_min_proto_version, version)
         self._put("min_version", version, calls, f"unsupported minimum protocol version {version:#x}")
 
     def _set_max_version(self, version: int) -> None:
-        calls = (
-            lambda ctx: lib.SSL_CTX_set_max_proto_version(ctx, version),
-            lambda ssl: lib.SSL_set_max_proto_version(ssl, version),
-        )
+        calls = _both(lib.SSL_CTX_set_max_proto_version, lib.SSL_set_max_proto_version, version)
         self._put("max_version", version, calls, f"unsupported maximum protocol version {version:#x}")
 
     def _get_options(self) -> int:
@@ -107,47 +106,29 @@ class TwinSettings(ABC):
             return self._set_mode(self._get_mode() & ~bits)
 
     def _set_ciphers(self, ciphers: bytes) -> None:
-        calls = (
-            lambda ctx: lib.SSL_CTX_set_cipher_list(ctx, ciphers),
-            lambda ssl: lib.SSL_set_cipher_list(ssl, ciphers),
-        )
+        calls = _both(lib.SSL_CTX_set_cipher_list, lib.SSL_set_cipher_list, ciphers)
         self._put("cipher_list", ciphers, calls, f"no usable cipher in {ciphers!r}")
 
     def _set_ciphersuites(self, ciphersuites: bytes) -> None:
-        calls = (
-            lambda ctx: lib.SSL_CTX_set_ciphersuites(ctx, ciphersuites),
-            lambda ssl: lib.SSL_set_ciphersuites(ssl, ciphersuites),
-        )
+        calls = _both(lib.SSL_CTX_set_ciphersuites, lib.SSL_set_ciphersuites, ciphersuites)
         self._put("ciphersuites", ciphersuites, calls, f"no usable TLS 1.3 ciphersuite in {ciphersuites!r}")
 
     def _set_groups(self, groups: bytes) -> None:
         """In libssl's syntax, such as ``X25519:P-256``."""
-        calls = (
-            lambda ctx: lib.SSL_CTX_set1_groups_list(ctx, groups),
-            lambda ssl: lib.SSL_set1_groups_list(ssl, groups),
-        )
+        calls = _both(lib.SSL_CTX_set1_groups_list, lib.SSL_set1_groups_list, groups)
         self._put("groups", groups, calls, f"no usable group in {groups!r}")
 
     def _set_sigalgs(self, sigalgs: bytes) -> None:
         """In libssl's syntax, such as ``ECDSA+SHA256:ed25519``."""
-        calls = (
-            lambda ctx: lib.SSL_CTX_set1_sigalgs_list(ctx, sigalgs),
-            lambda ssl: lib.SSL_set1_sigalgs_list(ssl, sigalgs),
-        )
+        calls = _both(lib.SSL_CTX_set1_sigalgs_list, lib.SSL_set1_sigalgs_list, sigalgs)
         self._put("sigalgs", sigalgs, calls, f"no usable signature algorithm in {sigalgs!r}")
 
     def _set_client_sigalgs(self, sigalgs: bytes) -> None:
-        calls = (
-            lambda ctx: lib.SSL_CTX_set1_client_sigalgs_list(ctx, sigalgs),
-            lambda ssl: lib.SSL_set1_client_sigalgs_list(ssl, sigalgs),
-        )
+        calls = _both(lib.SSL_CTX_set1_client_sigalgs_list, lib.SSL_set1_client_sigalgs_list, sigalgs)
         self._put("client_sigalgs", sigalgs, calls, f"no usable signature algorithm in {sigalgs!r}")
 
     def _set_security_level(self, level: int) -> None:
-        calls = (
-            lambda ctx: lib.SSL_CTX_set_security_level(ctx, level),
-            lambda ssl: lib.SSL_set_security_level(ssl, level),
-        )
+        calls = _both(lib.SSL_CTX_set_security_level, lib.SSL_set_security_level, level)
         self._put("security_level", level, calls)
 
     def _get_security_level(self) -> int:
@@ -192,10 +173,7 @@ class TwinSettings(ABC):
     # -- verification -----------------------------------------------------------------------------------------------
 
     def _set_verify_depth(self, depth: int) -> None:
-        calls = (
-            lambda ctx: lib.SSL_CTX_set_verify_depth(ctx, depth),
-            lambda ssl: lib.SSL_set_verify_depth(ssl, depth),
-        )
+        calls = _both(lib.SSL_CTX_set_verify_depth, lib.SSL_set_verify_depth, depth)
         self._put("verify_depth", depth, calls, trust=True)
 
     def _set_client_cas(self, names: Sequence[CData], value: tuple[bytes, ...]) -> None:
@@ -217,16 +195,13 @@ class TwinSettings(ABC):
     # -- sessions ---------------------------------------------------------------------------------------------------
 
     def _set_session_id_context(self, value: bytes) -> None:
-        calls = (
-            lambda ctx: lib.SSL_CTX_set_session_id_context(ctx, value, len(value)),
-            lambda ssl: lib.SSL_set_session_id_context(ssl, value, len(value)),
-        )
+        calls = _both(lib.SSL_CTX_set_session_id_context, lib.SSL_set_session_id_context, value, len(value))
         what = f"a session id context has {lib.SSL_MAX_SID_CTX_LENGTH} bytes at most, not {len(value)}"
         self._put("session_id_context", value, calls, what)
 
     def _set_num_tickets(self, count: int) -> None:
         """How many TLS 1.3 tickets a server sends after a handshake."""
-        calls = (lambda ctx: lib.SSL_CTX_set_num_tickets(ctx, count), lambda ssl: lib.SSL_set_num_tickets(ssl, count))
+        calls = _both(lib.SSL_CTX_set_num_tickets, lib.SSL_set_num_tickets, count)
         self._put("num_tickets", count, calls, "SSL_set_num_tickets")
 
     def _get_num_tickets(self) -> int:
