@@ -12,7 +12,7 @@ SOURCES := src tests tools benchmarks setup.py
 
 export PYTHON
 
-.PHONY: demo test leaks hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean
+.PHONY: demo test leaks hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean bench-instructions
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -32,6 +32,10 @@ hammer: .venv/test
 # Against Python's ssl, against pyOpenSSL if it is in .venv, and against C.
 bench: .venv/built
 	.venv/bin/python -m benchmarks $(ARGS)
+
+# Instructions an operation, against benchmarks/baseline.json; ARGS=--update writes it. Needs valgrind.
+bench-instructions: .venv/built
+	.venv/bin/python -m benchmarks.instructions $(ARGS)
 
 lint: .venv/dev
 	.venv/bin/ruff check $(SOURCES)

@@ -21,31 +21,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.subjects import Subject, subjects
+from benchmarks.subjects import Subject, new_certificate, subjects
 from benchmarks.workloads import SMALL, WORKLOADS, Workload
-from openssl_bio import SSL, crypto
+from openssl_bio import SSL
 
 HERE = Path(__file__).resolve().parent
 FLOORS = {"C": 0, "C rb": 1}  # C, and C with SSL_MODE_RELEASE_BUFFERS
 SAMPLE = 0.03  # seconds that one sample of Python's ssl should take
-
-
-def new_certificate(folder: Path) -> Path:
-    """A self-signed certificate on P-256 and its key, in one PEM file."""
-    key, certificate = crypto.PKey(), crypto.X509()
-    key.generate_key(crypto.TYPE_EC, 256)
-    certificate.set_version(2)
-    certificate.get_subject().CN = "benchmark.test"
-    certificate.set_issuer(certificate.get_subject())
-    certificate.set_pubkey(key)
-    certificate.gmtime_adj_notBefore(-3600)
-    certificate.gmtime_adj_notAfter(24 * 3600)
-    certificate.sign(key, "sha256")
-    path = folder / "identity.pem"
-    path.write_bytes(
-        crypto.dump_certificate(crypto.FILETYPE_PEM, certificate) + crypto.dump_privatekey(crypto.FILETYPE_PEM, key)
-    )
-    return path
 
 
 class Floor:

@@ -12,6 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openssl_bio import crypto
+
+
+def new_certificate(folder: Path) -> Path:
+    """A self-signed certificate on P-256 and its key, in one PEM file."""
+    key, certificate = crypto.PKey(), crypto.X509()
+    key.generate_key(crypto.TYPE_EC, 256)
+    certificate.set_version(2)
+    certificate.get_subject().CN = "benchmark.test"
+    certificate.set_issuer(certificate.get_subject())
+    certificate.set_pubkey(key)
+    certificate.gmtime_adj_notBefore(-3600)
+    certificate.gmtime_adj_notAfter(24 * 3600)
+    certificate.sign(key, "sha256")
+    path = folder / "identity.pem"
+    path.write_bytes(
+        crypto.dump_certificate(crypto.FILETYPE_PEM, certificate) + crypto.dump_privatekey(crypto.FILETYPE_PEM, key)
+    )
+    return path
+
 
 @dataclass(slots=True, eq=False)
 class End:

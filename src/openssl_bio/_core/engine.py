@@ -19,6 +19,10 @@ oracle for any other engine.  The interface, for whoever writes the next one:
 ``_pending_bytes``  How many decrypted bytes wait.
 ``_waiting_bytes``  How many bytes of ciphertext wait to be taken; on datagrams, in the next one.
 ``_wants_read``     Whether the last operation stopped for want of ciphertext.
+``receive_data``    The one-call form: ciphertext in, all the plaintext out; the handshake goes on as well.
+``send_data``       Plaintext in, all the ciphertext out.
+``send_data_many``  The same for several, joined.
+``data_to_send``    All the ciphertext that waits.
 ==================  ===================================================================================================
 
 On datagrams (DTLS) ``_read`` never joins two and ``_write`` never splits one; ``_feed`` and ``_take`` move one
@@ -35,6 +39,7 @@ bytes is kept for the next call.  After a fatal error every operation raises tha
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
@@ -53,6 +58,7 @@ class Engine:
     """One TLS connection over memory; see the module's theory of operation."""
 
     _errors: ClassVar[ErrorTable]
+    _direct = True  # the face's calls work on memory alone, so an engine may serve them itself
     # The subclass makes these two, before there is an SSL that could call back.
     _guard: Guard
     _pending: list[BaseException]  # what callbacks raised
@@ -252,3 +258,76 @@ class Engine:
     def _wants_read(self) -> bool:
         with self._guard:
             return bool(lib.SSL_want_read(self.ssl))
+
+    # -- the one-call form, which users see -------------------------------------------------------------------------
+
+    def receive_data(self, ciphertext: BytesLike, /) -> bytes:
+        """Take ciphertext from the peer, go on with the handshake, and return all the plaintext there is.
+
+        Any amount is taken, on DTLS one datagram; b"" begins the handshake. What comes back is b"" as long as there is
+        no plaintext. Raises what reading raises, but never that it wants to read: so a clean close raises, after all
+        plaintext was returned. Look at `data_to_send` afterwards, also after an exception: there may be an answer.
+        """
+        self._only_memory()
+        with self._guard:
+            self._feed(ciphertext)
+            if self._unread:
+                return self._take_unread(len(self._unread))
+            self._refuse()
+            data = self._read_pieces(sys.maxsize)
+            if not data and self._outcome.ssl_error != lib.SSL_ERROR_WANT_READ:
+                self._unless_ok()
+            return data
+
+    def send_data(self, plaintext: BytesLike, /) -> bytes:
+        """Seal all of the plaintext, and return all the ciphertext there is for the peer.
+
+        On DTLS that is one datagram, the oldest; `data_to_send` gives the others. Raises what writing raises: nothing
+        is sealed before the end of the handshake. After an exception `data_to_send` has what there is.
+        """
+        self._only_memory()
+        with self._guard, memoryview(plaintext).cast("B") as view:
+            if len(view) and self._write(view) < len(view):
+                self._unless_ok()
+            return self._take_all()
+
+    def send_data_many(self, plaintexts: Iterable[BytesLike], /) -> bytes:
+        """`send_data` for several pieces of plaintext, joined so that small ones share a record.
+
+        ValueError on DTLS, where they must stay apart.
+        """
+        if self._datagrams:
+            raise ValueError("datagrams are not joined: send them one by one")
+        return self.send_data(b"".join(plaintexts))
+
+    def data_to_send(self) -> bytes:
+        """Return all the ciphertext there is for the peer, b"" if there is none; on DTLS one datagram.
+
+        On a new client it begins the handshake first, and raises what that raises.
+        """
+        self._only_memory()
+        with self._guard:
+            if lib.SSL_in_before(self.ssl) and not lib.SSL_is_server(self.ssl) and self._failure is None:
+                self._run(lib.obio_handshake)
+                if self._outcome.ssl_error != lib.SSL_ERROR_WANT_READ:
+                    self._unless_ok()
+            return self._take_all()
+
+    def _only_memory(self) -> None:
+        """A face whose connection may not be over memory raises here."""
+
+    def _take_all(self) -> bytes:
+        pieces = []
+        while data := self._take_piece():
+            pieces.append(data)
+            if self._datagrams:
+                break
+        return b"".join(pieces)
+
+    def _take_piece(self) -> bytes:
+        """Some ciphertext; not every BIO can tell how much there is."""
+        buffer = new_buffer(PIECE)
+        count = lib.BIO_read(self._outgoing, buffer, PIECE)
+        if self._pending:
+            raise self._pending.pop()
+        return taken(buffer, max(count, 0))

@@ -8,9 +8,10 @@ promises and errors, so nothing else in the package asks which one it is.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["ENGINE", "Engine", "Guard"]
+__all__ = ["ENGINE", "Engine", "Guard", "hot"]
 
 ENGINE = os.environ.get("OPENSSL_BIO_ENGINE", "cffi")
 
@@ -22,3 +23,18 @@ if TYPE_CHECKING or ENGINE == "cffi":
     from openssl_bio._core.guard import Guard
 else:
     from openssl_bio._core.native import Engine, Guard
+
+T = TypeVar("T", bound=type[Engine])
+
+
+def hot(*names: str) -> Callable[[T], T]:
+    """Decorate a face's class: its methods of these names are served by the C engine where the arguments are plain."""
+
+    def decorate(face: T) -> T:
+        if ENGINE == "c":
+            from openssl_bio._core.native import serve
+
+            serve(face, names)  # type: ignore[arg-type] # the C engine is an Engine to mypy, and another at run time
+        return face
+
+    return decorate

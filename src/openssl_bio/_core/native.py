@@ -8,14 +8,15 @@ cdata that does.  What happens rarely is here: C calls `_classify` and `_error` 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, load_engine
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK
 from openssl_bio._core.pointers import BytesLike
 
-__all__ = ["Engine", "Guard"]
+__all__ = ["Engine", "Guard", "serve"]
 
 if TYPE_CHECKING:
     from openssl_bio._core import engine
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     class _Engine(engine.Engine):
         def _open(self, *arguments: object) -> None: ...
 
+    def _method(face: type, name: str, documentation: str) -> Any: ...
+
 else:
     _module = load_engine()
-    _Engine, Guard = _module.Engine, _module.Guard
+    _Engine, Guard, _method = _module.Engine, _module.Guard, _module.method
 
 
 def _address(pointer: CData) -> int:
@@ -61,7 +64,26 @@ class Engine(_Engine):
     def _refuse_io(self) -> NoReturn:
         raise self._errors.error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))
 
+    def _only_memory(self) -> None:
+        """A face whose connection may not be over memory raises here."""
+
     def _write_many(self, parts: Iterable[BytesLike]) -> int:
         if self._datagrams:
             return sum(self._write(part) for part in parts)
         return self._write(b"".join(parts))
+
+
+def serve(face: type[Engine], names: Iterable[str]) -> None:
+    """Put methods in C in place of a face's own ones, which stay as ``_python_NAME`` for unusual arguments."""
+    for name in names:
+        own = vars(face)[name]
+        served = _method(face, name, f"{name}{_plain_signature(own)}\n--\n\n{own.__doc__}")
+        for alias in [alias for alias, value in vars(face).items() if value is own]:
+            setattr(face, alias, served)
+        setattr(face, f"_python_{name}", own)
+
+
+def _plain_signature(function: Any) -> str:
+    """The parameters as C methods have them in their documentation: without annotations, the first one marked."""
+    bare = [p.replace(annotation=Parameter.empty) for p in signature(function).parameters.values()]
+    return "($" + str(Signature(bare))[1:]

@@ -18,8 +18,9 @@
  *
  * The memory of an empty box is given back unless it is small.  The box belongs
  * to its BIO, so whoever holds a reference to the BIO can use it, in whatever
- * order the connection and its parts are freed.  There is no lock: the engine's
- * guard is one.
+ * order the connection and its parts are freed.  The box of one connection needs
+ * no lock, the guard is one; a box that may be shared has its own, held while
+ * bytes are copied, never longer.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,20 @@
 #include <openssl/ssl3.h>
 
 #include "internal/boxes.h"
+#include "internal/buffers.h"
 
-enum { LEAST = 256, KEPT = 1024, MOST_HINT = 64 * 1024 };
+enum { LEAST = 256, KEPT = 1024, MOST_HINT = 1024 * 1024 };
+
+static int enter(const obio_box *box)
+{
+    return box->lock == NULL || CRYPTO_THREAD_write_lock(box->lock);
+}
+
+static void leave(const obio_box *box)
+{
+    if (box->lock != NULL)
+        CRYPTO_THREAD_unlock(box->lock);
+}
 
 static size_t held(const obio_box *box)
 {
@@ -40,12 +53,38 @@ static size_t held(const obio_box *box)
 /* How many bytes wait to be read. */
 size_t obio_box_size(const obio_box *box)
 {
-    return held(box) + box->lent_size;
+    size_t size;
+
+    if (!enter(box))
+        return 0;
+    size = held(box) + box->lent_size;
+    leave(box);
+    return size;
+}
+
+/* No more bytes will come: whoever reads the empty box finds its end. */
+void obio_box_end(obio_box *box)
+{
+    if (!enter(box))
+        return;
+    box->ended = 1;
+    leave(box);
+}
+
+int obio_box_ended(const obio_box *box)
+{
+    int ended;
+
+    if (!enter(box))
+        return 0;
+    ended = box->ended;
+    leave(box);
+    return ended;
 }
 
 static int make_room(obio_box *box, size_t size)
 {
-    size_t wanted, used = held(box);
+    size_t wanted, room, used = held(box);
     unsigned char *data;
 
     if (size <= box->room - box->end)
@@ -65,21 +104,20 @@ static int make_room(obio_box *box, size_t size)
         wanted = box->hint;
     if (wanted < LEAST)
         wanted = LEAST;
-    data = malloc(wanted);
+    data = obio_buffer_new(wanted, &room);
     if (data == NULL)
         return 0;
     if (used > 0)
         memcpy(data, box->data + box->start, used);
-    free(box->data);
+    obio_buffer_free(box->data, box->room);
     box->data = data;
-    box->room = wanted;
+    box->room = room;
     box->start = 0;
     box->end = used;
     return 1;
 }
 
-/* Add bytes.  Returns 1, or 0 if memory is out. */
-int obio_box_put(obio_box *box, const void *data, size_t size)
+static int put(obio_box *box, const void *data, size_t size)
 {
     if (size == 0)
         return 1;
@@ -90,19 +128,30 @@ int obio_box_put(obio_box *box, const void *data, size_t size)
     return 1;
 }
 
+/* Add bytes.  Returns 1, or 0 if memory is out. */
+int obio_box_put(obio_box *box, const void *data, size_t size)
+{
+    int ok;
+
+    if (!enter(box))
+        return 0;
+    ok = put(box, data, size);
+    leave(box);
+    return ok;
+}
+
 static void emptied(obio_box *box)
 {
     box->hint = box->end < MOST_HINT ? box->end : MOST_HINT;
     box->start = box->end = 0;
     if (box->room <= KEPT)
         return;
-    free(box->data);
+    obio_buffer_free(box->data, box->room);
     box->data = NULL;
     box->room = 0;
 }
 
-/* Move up to `size` bytes out; returns how many. */
-size_t obio_box_take(obio_box *box, void *buffer, size_t size)
+static size_t take(obio_box *box, void *buffer, size_t size)
 {
     size_t first = held(box), second;
 
@@ -125,7 +174,19 @@ size_t obio_box_take(obio_box *box, void *buffer, size_t size)
     return first + second;
 }
 
-/* Let `data` be read after what is in the box, until obio_box_return(). */
+/* Move up to `size` bytes out; returns how many. */
+size_t obio_box_take(obio_box *box, void *buffer, size_t size)
+{
+    size_t taken;
+
+    if (!enter(box))
+        return 0;
+    taken = take(box, buffer, size);
+    leave(box);
+    return taken;
+}
+
+/* Let `data` be read after what is in the box, until obio_box_return().  Not for a shared box. */
 void obio_box_lend(obio_box *box, const void *data, size_t size)
 {
     box->lent = data;
@@ -135,17 +196,28 @@ void obio_box_lend(obio_box *box, const void *data, size_t size)
 /* End a loan: what was not read is copied into the box.  Returns 1, or 0 if memory is out and those bytes are lost. */
 int obio_box_return(obio_box *box)
 {
-    int ok = obio_box_put(box, box->lent, box->lent_size);
+    int ok = put(box, box->lent, box->lent_size);
 
     box->lent = NULL;
     box->lent_size = 0;
     return ok;
 }
 
-/* Let what is written go to `target`, after what is in the box now, until obio_box_hit(). */
+/* Put bytes before those in the box.  Returns 1, or 0 if memory is out.  Not for a shared box. */
+int obio_box_put_first(obio_box *box, const void *data, size_t size)
+{
+    if (!make_room(box, size))
+        return 0;
+    memmove(box->data + box->start + size, box->data + box->start, held(box));
+    memcpy(box->data + box->start, data, size);
+    box->end += size;
+    return 1;
+}
+
+/* Let what is written go to `target`, after what is in the box now, until obio_box_hit().  Not for a shared box. */
 void obio_box_aim(obio_box *box, void *target, size_t room)
 {
-    box->target_used = obio_box_take(box, target, room);
+    box->target_used = take(box, target, room);
     box->target = target;
     box->target_room = room;
 }
@@ -191,8 +263,7 @@ static size_t plaintext_of(const unsigned char *header, size_t overhead)
     return header[0] == SSL3_RT_APPLICATION_DATA && size > overhead ? size - overhead : 0;
 }
 
-/* How much plaintext is in the whole records of the box, if each has this overhead beside its header; 0 if unknown. */
-size_t obio_box_expect(const obio_box *box, size_t overhead)
+static size_t expect(const obio_box *box, size_t overhead)
 {
     const unsigned char *at = box->lent;
     size_t size = box->lent_size, have = box->have, total = 0;
@@ -226,6 +297,18 @@ size_t obio_box_expect(const obio_box *box, size_t overhead)
     return total;
 }
 
+/* How much plaintext is in the whole records of the box, if each has this overhead beside its header; 0 if unknown. */
+size_t obio_box_expect(const obio_box *box, size_t overhead)
+{
+    size_t size;
+
+    if (!enter(box))
+        return 0;
+    size = expect(box, overhead);
+    leave(box);
+    return size;
+}
+
 /* -- the BIO ------------------------------------------------------------------------------------------------------ */
 
 static int box_write(BIO *bio, const char *data, size_t size, size_t *written)
@@ -233,27 +316,29 @@ static int box_write(BIO *bio, const char *data, size_t size, size_t *written)
     obio_box *box = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    if (box->target != NULL && held(box) == 0 && size <= box->target_room - box->target_used) {
-        memcpy(box->target + box->target_used, data, size);
-        box->target_used += size;
-    } else if (!obio_box_put(box, data, size)) {
-        return 0;
-    }
     *written = size;
+    if (box->target == NULL || held(box) > 0 || size > box->target_room - box->target_used)
+        return obio_box_put(box, data, size);
+    memcpy(box->target + box->target_used, data, size);
+    box->target_used += size;
     return 1;
 }
 
 static int box_read(BIO *bio, char *buffer, size_t size, size_t *got)
 {
     obio_box *box = BIO_get_data(bio);
+    int ended;
 
     BIO_clear_retry_flags(bio);
-    *got = obio_box_take(box, buffer, size);
-    if (*got > 0) {
-        follow(box, (const unsigned char *)buffer, *got);
+    if (!enter(box))
+        return 0;
+    *got = take(box, buffer, size);
+    follow(box, (const unsigned char *)buffer, *got);
+    ended = box->ended;
+    leave(box);
+    if (*got > 0)
         return 1;
-    }
-    if (box->ended || size == 0)
+    if (ended || size == 0)
         return 0;
     BIO_set_retry_read(bio);
     return -1;
@@ -269,7 +354,7 @@ static long box_ctrl(BIO *bio, int command, long number, void *pointer)
     case BIO_CTRL_PENDING:
         return (long)obio_box_size(box);
     case BIO_CTRL_EOF:
-        return obio_box_size(box) == 0;
+        return obio_box_ended(box) && obio_box_size(box) == 0;
     case BIO_CTRL_FLUSH:
     case BIO_CTRL_DUP:
         return 1;
@@ -293,19 +378,24 @@ static int box_destroy(BIO *bio)
 {
     obio_box *box = BIO_get_data(bio);
 
-    if (box != NULL)
-        free(box->data);
+    if (box == NULL)
+        return 1;
+    CRYPTO_THREAD_lock_free(box->lock);
+    obio_buffer_free(box->data, box->room);
     free(box);
     return 1;
 }
 
 static BIO_METHOD *method;
+static int method_type;
 static CRYPTO_ONCE method_once = CRYPTO_ONCE_STATIC_INIT;
 
 static void make_method(void)
 {
-    BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "openssl_bio box");
+    BIO_METHOD *made;
 
+    method_type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
+    made = BIO_meth_new(method_type, "box of bytes");
     if (made == NULL)
         return;
     if (BIO_meth_set_write_ex(made, box_write) && BIO_meth_set_read_ex(made, box_read)
@@ -316,16 +406,24 @@ static void make_method(void)
         BIO_meth_free(made);
 }
 
-/* A BIO with an empty box, or NULL with the error queued. */
-BIO *obio_box_new(void)
+/* A BIO with an empty box, which may be shared by threads or may not; NULL with the error queued. */
+BIO *obio_box_new(int shared)
 {
-    if (!CRYPTO_THREAD_run_once(&method_once, make_method) || method == NULL)
+    BIO *bio;
+    obio_box *box;
+
+    if (!CRYPTO_THREAD_run_once(&method_once, make_method) || method == NULL || (bio = BIO_new(method)) == NULL)
         return NULL;
-    return BIO_new(method);
+    box = BIO_get_data(bio);
+    if (shared && (box->lock = CRYPTO_THREAD_lock_new()) == NULL) {
+        BIO_free(bio);
+        return NULL;
+    }
+    return bio;
 }
 
-/* The box of a BIO that obio_box_new() made. */
+/* The box of a BIO, NULL if it is another kind of BIO. */
 obio_box *obio_box_of(BIO *bio)
 {
-    return BIO_get_data(bio);
+    return method != NULL && BIO_method_type(bio) == method_type ? BIO_get_data(bio) : NULL;
 }

@@ -17,7 +17,8 @@
  * collector.  So nothing here is borrowed across an operation, and what is in the
  * object is consistent whenever Python can run.
  *
- * One-call operations are in engine_one_call.c, with the same rules.
+ * One-call operations are in engine_one_call.c, and the faces' own calls in
+ * engine_faces.c, with the same rules.
  */
 #include <Python.h>
 
@@ -26,7 +27,7 @@
 #include "internal/engine.h"
 
 typedef struct {
-    PyTypeObject *guard;
+    PyTypeObject *guard, *engine;
 } module_state;
 
 /* -- what every method does --------------------------------------------------------------------------------------- */
@@ -41,9 +42,26 @@ int obio_enter(engine_object *self)
     return obio_guard_enter(self->guard);
 }
 
+/* Let others in.  Operations have cleared the error queue when they ended; what enters libssl otherwise has not. */
 void obio_leave(engine_object *self)
 {
     obio_guard_leave(self->guard);
+}
+
+void obio_leave_clean(engine_object *self)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+    obio_guard_leave(self->guard);
+}
+
+/* 0, or -1 with an exception set where a face's connection is not over memory. */
+int obio_only_memory(engine_object *self)
+{
+    PyObject *none = self->direct ? Py_NewRef(Py_None) : PyObject_CallMethod((PyObject *)self, "_only_memory", NULL);
+
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
 }
 
 /* The same for input and output, which a callback of this connection may not do. */
@@ -54,7 +72,7 @@ int obio_enter_io(engine_object *self)
     if (!obio_guard_in_callback(self->guard))
         return 0;
     Py_XDECREF(PyObject_CallMethod((PyObject *)self, "_refuse_io", NULL));
-    obio_leave(self);
+    obio_leave_clean(self);
     return -1;
 }
 
@@ -128,21 +146,26 @@ static int keep_failure(engine_object *self, PyObject *outcome)
     return outcome == NULL ? -1 : 0;
 }
 
-/* Raise the first exception of the operation's callbacks.  During the handshake that ends the connection. */
-static int raise_pending(engine_object *self, int handshaking)
+/* Raise what the operation's callbacks raised. */
+int obio_raise_pending(engine_object *self)
 {
-    PyObject *error;
+    PyObject *error = PyObject_CallMethod(self->pending, "pop", NULL);
 
+    if (error != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+    return -1;
+}
+
+/* During the handshake an exception of a callback ends the connection. */
+static int end_with_pending(engine_object *self, int handshaking)
+{
     if (handshaking && self->failure == NULL) {
         if (keep_failure(self, PyObject_GetAttrString((PyObject *)self, "_aborted")) < 0)
             return -1;
         obio_abort(self->core.ssl);
     }
-    error = PyObject_CallMethod(self->pending, "pop", NULL);
-    if (error != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_XDECREF(error);
-    return -1;
+    return obio_raise_pending(self);
 }
 
 /* Run an operation.  0, or -1 with the exception of a callback set; the outcome says the rest. */
@@ -160,7 +183,7 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
     self->visits = obio_guard_visits(self->guard);
     if (self->core.outcome.broken && keep_failure(self, classified(self)) < 0)
         return -1;
-    return PyList_Size(self->pending) > 0 ? raise_pending(self, handshaking) : 0;
+    return PyList_Size(self->pending) > 0 ? end_with_pending(self, handshaking) : 0;
 }
 
 void obio_call_handshake(engine_object *self, void *buffer, size_t size)
@@ -206,7 +229,7 @@ static int step(engine_object *self, engine_call *call)
         else
             obio_raise_outcome(self);
     }
-    obio_leave(self);
+    obio_leave_clean(self);
     return count;
 }
 
@@ -222,7 +245,7 @@ static PyObject *truth_or_error(int count)
     return count < 0 ? NULL : PyBool_FromLong(count);
 }
 
-static PyObject *engine_handshake(engine_object *self, PyObject *unused)
+PyObject *obio_method_handshake(engine_object *self, PyObject *unused)
 {
     (void)unused;
     return none_or_error(step(self, obio_call_handshake));
@@ -248,7 +271,7 @@ static PyObject *engine_handle_timeout(engine_object *self, PyObject *unused)
 
 /* -- what can be asked --------------------------------------------------------------------------------------------- */
 
-static PyObject *engine_pending_bytes(engine_object *self, PyObject *unused)
+PyObject *obio_method_pending_bytes(engine_object *self, PyObject *unused)
 {
     Py_ssize_t pending;
 
@@ -256,7 +279,7 @@ static PyObject *engine_pending_bytes(engine_object *self, PyObject *unused)
     if (obio_enter(self) < 0)
         return NULL;
     pending = SSL_pending(self->core.ssl) + (self->unread == NULL ? 0 : PyBytes_Size(self->unread));
-    obio_leave(self);
+    obio_leave_clean(self);
     return PyLong_FromSsize_t(pending);
 }
 
@@ -267,8 +290,8 @@ static PyObject *engine_waiting_bytes(engine_object *self, PyObject *unused)
     (void)unused;
     if (obio_enter(self) < 0)
         return NULL;
-    waiting = BIO_ctrl_pending(self->core.outgoing);
-    obio_leave(self);
+    waiting = obio_waiting(self);
+    obio_leave_clean(self);
     return PyLong_FromSize_t(waiting);
 }
 
@@ -326,6 +349,7 @@ static PyObject *engine_open(engine_object *self, PyTypeObject *defining, PyObje
         ERR_clear_error();
         return PyErr_NoMemory();
     }
+    self->direct = 1;
     self->ssl = Py_NewRef(arguments[0]);
     self->guard = (obio_guard *)Py_NewRef(arguments[2]);
     self->pending = Py_NewRef(arguments[3]);
@@ -373,6 +397,19 @@ static PyObject *engine_failure(engine_object *self, void *unused)
     return Py_NewRef(self->failure == NULL ? Py_None : self->failure);
 }
 
+static PyObject *engine_direct(engine_object *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(self->direct);
+}
+
+static int engine_set_direct(engine_object *self, PyObject *value, void *unused)
+{
+    (void)unused;
+    self->direct = value == Py_True;
+    return 0;
+}
+
 static PyObject *engine_datagrams(engine_object *self, void *unused)
 {
     (void)unused;
@@ -381,9 +418,22 @@ static PyObject *engine_datagrams(engine_object *self, void *unused)
 
 #define METHOD(function) ((PyCFunction)(void (*)(void))(function))
 
+static const char receive_data_doc[] =
+    "receive_data($self, ciphertext, /)\n--\n\n"
+    "Take ciphertext from the peer, go on with the handshake, and return all the plaintext there is.";
+static const char send_data_doc[] =
+    "send_data($self, plaintext, /)\n--\n\n"
+    "Seal all of the plaintext, and return all the ciphertext there is for the peer.";
+static const char send_data_many_doc[] =
+    "send_data_many($self, plaintexts, /)\n--\n\n"
+    "`send_data` for several pieces of plaintext, joined so that small ones share a record.";
+static const char data_to_send_doc[] =
+    "data_to_send($self, /)\n--\n\n"
+    "Return all the ciphertext there is for the peer; on a new client, begin the handshake first.";
+
 static PyMethodDef engine_methods[] = {
     {"_open", METHOD(engine_open), METH_METHOD | METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"_handshake", METHOD(engine_handshake), METH_NOARGS, NULL},
+    {"_handshake", METHOD(obio_method_handshake), METH_NOARGS, NULL},
     {"_read", METHOD(obio_method_read), METH_O, NULL},
     {"_read_into", METHOD(obio_method_read_into), METH_FASTCALL, NULL},
     {"_peek", METHOD(obio_method_peek), METH_O, NULL},
@@ -395,13 +445,19 @@ static PyMethodDef engine_methods[] = {
     {"_feed", METHOD(obio_method_feed), METH_O, NULL},
     {"_take", METHOD(obio_method_take), METH_O, NULL},
     {"_mark_eof", METHOD(obio_method_mark_eof), METH_NOARGS, NULL},
-    {"_pending_bytes", METHOD(engine_pending_bytes), METH_NOARGS, NULL},
+    {"_pending_bytes", METHOD(obio_method_pending_bytes), METH_NOARGS, NULL},
     {"_waiting_bytes", METHOD(engine_waiting_bytes), METH_NOARGS, NULL},
+    {"receive_data", METHOD(obio_method_receive_data), METH_O, receive_data_doc},
+    {"send_data", METHOD(obio_method_send_data), METH_O, send_data_doc},
+    {"send_data_many", METHOD(obio_method_send_data_many), METH_O, send_data_many_doc},
+    {"data_to_send", METHOD(obio_method_data_to_send), METH_NOARGS, data_to_send_doc},
     {"_wants_read", METHOD(engine_wants_read), METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef engine_attributes[] = {
+    {"_direct", (getter)engine_direct, (setter)engine_set_direct,
+     "Whether the face's calls work on memory alone, so that they may be served in C.", NULL},
     {"_datagrams", (getter)engine_datagrams, NULL, "Whether it is DTLS.", NULL},
     {"_failure", (getter)engine_failure, NULL, "The Outcome that ended the connection, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -427,22 +483,22 @@ static PyType_Spec engine_spec = {
 static int module_exec(PyObject *module)
 {
     module_state *state = PyModule_GetState(module);
-    PyObject *engine = PyType_FromModuleAndSpec(module, &engine_spec, NULL);
-    int ok;
 
+    state->engine = (PyTypeObject *)PyType_FromModuleAndSpec(module, &engine_spec, NULL);
     state->guard = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_guard_spec, NULL);
-    ok = engine != NULL && state->guard != NULL && PyModule_AddType(module, (PyTypeObject *)engine) == 0
-        && PyModule_AddType(module, state->guard) == 0;
-    Py_XDECREF(engine);
-    return ok ? 0 : -1;
+    if (state->engine == NULL || state->guard == NULL || PyModule_AddType(module, state->engine) < 0)
+        return -1;
+    return PyModule_AddType(module, state->guard);
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     module_state *state = PyModule_GetState(module);
 
-    if (state != NULL)
+    if (state != NULL) {
         Py_VISIT(state->guard);
+        Py_VISIT(state->engine);
+    }
     return 0;
 }
 
@@ -450,8 +506,10 @@ static int module_clear(PyObject *module)
 {
     module_state *state = PyModule_GetState(module);
 
-    if (state != NULL)
+    if (state != NULL) {
         Py_CLEAR(state->guard);
+        Py_CLEAR(state->engine);
+    }
     return 0;
 }
 
@@ -465,8 +523,21 @@ static PyModuleDef_Slot module_slots[] = {
     {0, NULL},
 };
 
+static PyObject *module_method(PyObject *module, PyObject *arguments)
+{
+    module_state *state = PyModule_GetState(module);
+
+    return obio_face_method(state->engine, arguments);
+}
+
+static PyMethodDef module_functions[] = {
+    {"method", module_method, METH_VARARGS, "method(class, name, documentation): a face's method in C."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef module_def = {
     PyModuleDef_HEAD_INIT, .m_name = "_engine", .m_size = sizeof(module_state), .m_slots = module_slots,
+    .m_methods = module_functions,
     .m_traverse = module_traverse, .m_clear = module_clear, .m_free = module_free,
 };
 

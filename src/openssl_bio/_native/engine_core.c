@@ -31,11 +31,10 @@ static int attach(obio_engine *engine, BIO **slot, obio_box **box, BIO *given, v
     if (given != NULL)
         BIO_up_ref(bio);
     else
-        bio = engine->datagrams ? BIO_new(obio_datagrams()) : obio_box_new();
+        bio = engine->datagrams ? BIO_new(obio_datagrams()) : obio_box_new(0);
     if (bio == NULL)
         return 0;
-    if (given == NULL && !engine->datagrams)
-        *box = obio_box_of(bio);
+    *box = obio_box_of(bio);
     *slot = bio;
     BIO_up_ref(bio);
     set(engine->ssl, bio);
@@ -67,14 +66,14 @@ void obio_engine_close(obio_engine *engine)
 /* Whether a read now would only want more ciphertext. */
 int obio_engine_is_dry(obio_engine *engine)
 {
-    return engine->dry && obio_box_size(engine->inbox) == 0 && !engine->inbox->ended;
+    return engine->dry && obio_box_size(engine->inbox) == 0 && !obio_box_ended(engine->inbox);
 }
 
 static int has_run_dry(const obio_engine *engine)
 {
     const obio_box *inbox = engine->inbox;
 
-    return inbox != NULL && !engine->datagrams && obio_box_size(inbox) == 0 && !inbox->ended
+    return inbox != NULL && !engine->datagrams && obio_box_size(inbox) == 0 && !obio_box_ended(inbox)
         && SSL_is_init_finished(engine->ssl) && !SSL_has_pending(engine->ssl) && SSL_get_shutdown(engine->ssl) == 0;
 }
 

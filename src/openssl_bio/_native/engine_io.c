@@ -139,17 +139,34 @@ static int is_dry(engine_object *self)
     return self->visits == obio_guard_visits(self->guard) && obio_engine_is_dry(&self->core);
 }
 
-static PyObject *read_or_raise(engine_object *self, size_t size)
+/* Up to `size` > 0 bytes; b"" where the outcome is to be raised; NULL with any other exception set. */
+PyObject *obio_read_quietly(engine_object *self, size_t size)
 {
-    PyObject *data;
-
-    if (self->unread != NULL || size == 0)
+    if (self->unread != NULL)
         return obio_take_unread(self, size);
     if (obio_refuse_failed(self) < 0)
         return NULL;
     if (is_dry(self))
         return obio_raise_want_read(self);
-    data = obio_read_bytes(self, size);
+    return obio_read_bytes(self, size);
+}
+
+/* An operation that succeeded has left the error queue empty; what was refused before it began has not. */
+void obio_leave_after(engine_object *self, const PyObject *answer)
+{
+    if (answer != NULL && self->core.outcome.count > 0)
+        obio_leave(self);
+    else
+        obio_leave_clean(self);
+}
+
+static PyObject *read_or_raise(engine_object *self, size_t size)
+{
+    PyObject *data;
+
+    if (size == 0)
+        return PyBytes_FromStringAndSize(NULL, 0);
+    data = obio_read_quietly(self, size);
     if (data != NULL && PyBytes_Size(data) == 0) {
         Py_DECREF(data);
         return obio_raise_outcome(self);
@@ -175,7 +192,7 @@ PyObject *obio_method_read(engine_object *self, PyObject *number)
     if (obio_size_of(number, &size) < 0 || obio_enter_io(self) < 0)
         return NULL;
     data = read_or_raise(self, size);
-    obio_leave(self);
+    obio_leave_after(self, data);
     return data;
 }
 
@@ -222,7 +239,7 @@ PyObject *obio_method_read_into(engine_object *self, PyObject *const *arguments,
         return NULL;
     if (obio_enter_io(self) == 0) {
         answer = read_into(self, view.buf, size < (size_t)view.len ? size : (size_t)view.len);
-        obio_leave(self);
+        obio_leave_clean(self);
     }
     PyBuffer_Release(&view);
     return answer;
@@ -263,7 +280,7 @@ PyObject *obio_method_peek(engine_object *self, PyObject *number)
     if (obio_size_of(number, &size) < 0 || obio_enter_io(self) < 0)
         return NULL;
     data = peek(self, size);
-    obio_leave(self);
+    obio_leave_clean(self);
     return data;
 }
 
@@ -287,7 +304,7 @@ PyObject *obio_method_write(engine_object *self, PyObject *data)
         return NULL;
     if (obio_enter_io(self) == 0) {
         answer = write_or_raise(self, view.buf, (size_t)view.len);
-        obio_leave(self);
+        obio_leave_after(self, answer);
     }
     PyBuffer_Release(&view);
     return answer;
@@ -327,16 +344,22 @@ PyObject *obio_method_feed(engine_object *self, PyObject *data)
     if (obio_enter_io(self) == 0) {
         if (obio_feed(self, &view) == 0)
             answer = PyLong_FromSsize_t(view.len);
-        obio_leave(self);
+        obio_leave_clean(self);
     }
     PyBuffer_Release(&view);
     return answer;
 }
 
-/* A callback may take what is there. */
-static PyObject *take(engine_object *self, size_t size)
+/* How many bytes of ciphertext wait; on datagrams, in the next one. */
+size_t obio_waiting(engine_object *self)
 {
-    size_t waiting = BIO_ctrl_pending(self->core.outgoing), got = 0;
+    return self->core.outbox != NULL ? obio_box_size(self->core.outbox) : BIO_ctrl_pending(self->core.outgoing);
+}
+
+/* A callback may take what is there. */
+PyObject *obio_take(engine_object *self, size_t size)
+{
+    size_t waiting = obio_waiting(self), got = 0;
     PyObject *data;
 
     if (self->core.datagrams && size < waiting)
@@ -361,8 +384,8 @@ PyObject *obio_method_take(engine_object *self, PyObject *number)
 
     if (obio_size_of(number, &size) < 0 || obio_enter(self) < 0)
         return NULL;
-    data = take(self, size);
-    obio_leave(self);
+    data = obio_take(self, size);
+    obio_leave_clean(self);
     return data;
 }
 
@@ -372,9 +395,9 @@ PyObject *obio_method_mark_eof(engine_object *self, PyObject *unused)
     if (obio_enter_io(self) < 0)
         return NULL;
     if (self->core.inbox != NULL)
-        self->core.inbox->ended = 1;
+        obio_box_end(self->core.inbox);
     else
         BIO_set_mem_eof_return(self->core.incoming, 0);
-    obio_leave(self);
+    obio_leave_clean(self);
     Py_RETURN_NONE;
 }

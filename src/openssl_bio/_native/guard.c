@@ -2,15 +2,19 @@
  * One thread at a time, and a clean error queue: `_core/guard.py` in C.  What a
  * callback is refused, the engine refuses.
  *
- * The lock is re-entrant, which Python's limited API does not offer: a plain
- * lock, the thread that has it, and how deep it is in.  Only the owner writes
- * those two while it has the lock.  Another thread may read `owner` at any time
- * and finds somebody else or nobody, which is all it wants to know.
+ * The lock is re-entrant, which Python's limited API does not offer: a word that
+ * says which thread has it, changed in one atomic step, and how deep that thread
+ * is in.  Taking a free lock enters neither Python nor the system.
  *
- * A thread that has to wait lets Python go on meanwhile, and looks every 20 ms
- * whether a signal has come, and whether what it waits for is a callback.  A
+ * A thread that has to wait counts itself and sleeps at the gate, a lock of
+ * Python's that whoever leaves opens if anybody waits.  It lets Python go on
+ * meanwhile, and looks every 20 ms whether a signal has come, and whether what
+ * it waits for is a callback.  A
  * callback may itself wait for this thread; so after one second in which no
  * look found the object free of callbacks, the wait ends with RuntimeError.
+ *
+ * For Python, entering and leaving also clear the error queue; operations in C do
+ * that where they begin and end.
  *
  * `visits` counts how often Python entered: an engine that remembers something
  * about its SSL forgets it when anybody may have changed that SSL.
@@ -23,69 +27,72 @@
 #include "internal/guard.h"
 
 #ifdef _MSC_VER
+#include <intrin.h>
 #define ATOMIC volatile
+#define TAKE(owner, me) (_InterlockedCompareExchange((volatile long *)(owner), (long)(me), 0) == 0)
 #else
+#include <stdatomic.h>
 #define ATOMIC _Atomic
+#define TAKE(owner, me) atomic_compare_exchange_strong((owner), &(unsigned long){0}, (me))
 #endif
 
 enum { LOOK_AGAIN = 20000 /* microseconds */, PATIENCE = 50 /* looks */ };
 
 struct obio_guard {
     PyObject_HEAD
-    PyThread_type_lock lock;
+    PyThread_type_lock gate;
     ATOMIC unsigned long owner; /* 0 for nobody */
+    ATOMIC int waiting;
     unsigned depth;
     unsigned visits;
     ATOMIC int callbacks; /* how many are running, nested */
 };
 
-static int wait_for(obio_guard *guard)
+/* Wait until nobody has the lock, and take it.  0, or -1 with an exception set. */
+static int wait_for(obio_guard *guard, unsigned long me)
 {
-    int looks = 0;
+    int looks = 0, failed = 0;
 
-    for (;;) {
-        PyLockStatus status;
+    guard->waiting++;
+    while (!failed && !TAKE(&guard->owner, me)) {
+        PyLockStatus woken;
 
         Py_BEGIN_ALLOW_THREADS
-        status = PyThread_acquire_lock_timed(guard->lock, LOOK_AGAIN, 1);
+        woken = PyThread_acquire_lock_timed(guard->gate, LOOK_AGAIN, 1);
         Py_END_ALLOW_THREADS
-        if (status == PY_LOCK_ACQUIRED)
-            return 0;
-        if (PyErr_CheckSignals() < 0)
-            return -1;
-        looks = guard->callbacks != 0 ? looks + 1 : 0;
-        if (looks > PATIENCE) {
+        failed = PyErr_CheckSignals() < 0;
+        if (guard->callbacks == 0)
+            looks = 0;
+        else if (woken == PY_LOCK_FAILURE)
+            looks++;
+        if (!failed && looks > PATIENCE) {
             PyErr_SetString(PyExc_RuntimeError,
                             "another thread is in a callback of this object, and has not come back from it");
-            return -1;
+            failed = 1;
         }
     }
+    guard->waiting--;
+    return failed ? -1 : 0;
 }
 
-/* Take the lock and clear the error queue.  0, or -1 with an exception set. */
+/* Take the lock.  0, or -1 with an exception set. */
 int obio_guard_enter(obio_guard *guard)
 {
     unsigned long me = PyThread_get_thread_ident();
 
-    if (guard->owner != me) {
-        if (!PyThread_acquire_lock(guard->lock, NOWAIT_LOCK) && wait_for(guard) < 0)
-            return -1;
-        guard->owner = me;
-    }
+    if (guard->owner != me && !TAKE(&guard->owner, me) && wait_for(guard, me) < 0)
+        return -1;
     guard->depth++;
-    if (ERR_peek_error() != 0)
-        ERR_clear_error();
     return 0;
 }
 
 void obio_guard_leave(obio_guard *guard)
 {
-    if (ERR_peek_error() != 0)
-        ERR_clear_error();
     if (--guard->depth > 0)
         return;
     guard->owner = 0;
-    PyThread_release_lock(guard->lock);
+    if (guard->waiting > 0)
+        PyThread_release_lock(guard->gate);
 }
 
 /* Whether the thread that has the lock is in a callback. */
@@ -111,11 +118,12 @@ static PyObject *guard_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
     guard = (obio_guard *)allocate(type, 0);
     if (guard == NULL)
         return NULL;
-    guard->lock = PyThread_allocate_lock();
-    if (guard->lock == NULL) {
+    guard->gate = PyThread_allocate_lock();
+    if (guard->gate == NULL) {
         Py_DECREF(guard);
         return PyErr_NoMemory();
     }
+    PyThread_acquire_lock(guard->gate, NOWAIT_LOCK);
     return (PyObject *)guard;
 }
 
@@ -123,10 +131,16 @@ static void guard_dealloc(obio_guard *guard)
 {
     PyTypeObject *type = Py_TYPE((PyObject *)guard);
 
-    if (guard->lock != NULL)
-        PyThread_free_lock(guard->lock);
+    if (guard->gate != NULL)
+        PyThread_free_lock(guard->gate);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(guard);
     Py_DECREF(type);
+}
+
+static void clear_queue(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
 }
 
 static PyObject *guard_enter(obio_guard *guard, PyObject *unused)
@@ -134,6 +148,7 @@ static PyObject *guard_enter(obio_guard *guard, PyObject *unused)
     (void)unused;
     if (obio_guard_enter(guard) < 0)
         return NULL;
+    clear_queue();
     guard->visits++;
     Py_RETURN_NONE;
 }
@@ -146,6 +161,7 @@ static PyObject *guard_exit(obio_guard *guard, PyObject *const *arguments, Py_ss
         PyErr_SetString(PyExc_RuntimeError, "this thread has not entered the guard");
         return NULL;
     }
+    clear_queue();
     obio_guard_leave(guard);
     Py_RETURN_NONE;
 }

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.engine import INT_MAX
+from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.pump import SLICE, SocketPump
@@ -50,6 +51,7 @@ def _descriptor(socket: Any) -> Callable[[], int]:
     return fileno
 
 
+@hot("send", "recv", "bio_read", "bio_write", "do_handshake", "pending")
 class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callbacks):
     """One TLS connection: pyOpenSSL's ``Connection``, driven through memory or over a socket.
 
@@ -71,6 +73,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         self._socket = socket
         self._pump = None if socket is None else SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
         super().__init__(context)
+        self._direct = self._pump is None
         self._app_data: Any = None
 
     def __getattr__(self, name: str) -> Any:

@@ -12,6 +12,7 @@ from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import INT_MAX
+from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import ErrorTable, Outcome
 from openssl_bio._core.signatures import signature_name
 from openssl_bio.stdlib._bio import transport
@@ -49,6 +50,7 @@ def _check_parameters(
         raise described(ssl.SSLError, 0, None, f"Cannot create a {side} socket with a {wrong.name} context")
 
 
+@hot("read", "write", "do_handshake", "pending")
 class SSLObject(ConnectionCore, ssl.SSLObject):
     """A TLS connection without input or output of its own: what `SSLContext.wrap_bio` returns.
 

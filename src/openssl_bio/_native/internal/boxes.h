@@ -3,8 +3,10 @@
 #define OBIO_BOXES_H
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 
 typedef struct {
+    CRYPTO_RWLOCK *lock;  /* NULL unless it may be shared */
     unsigned char *data; /* the bytes from start to end are in the box */
     size_t start, end, room, hint;
     const unsigned char *lent; /* read after data */
@@ -17,15 +19,19 @@ typedef struct {
     size_t left;             /* how much of the record it has not read */
 } obio_box;
 
-BIO *obio_box_new(void);
+BIO *obio_box_new(int shared);
 obio_box *obio_box_of(BIO *bio);
 
 size_t obio_box_size(const obio_box *box);
 int obio_box_put(obio_box *box, const void *data, size_t size);
 size_t obio_box_take(obio_box *box, void *buffer, size_t size);
 
+void obio_box_end(obio_box *box);
+int obio_box_ended(const obio_box *box);
+
 void obio_box_lend(obio_box *box, const void *data, size_t size);
 int obio_box_return(obio_box *box);
+int obio_box_put_first(obio_box *box, const void *data, size_t size);
 void obio_box_aim(obio_box *box, void *target, size_t room);
 size_t obio_box_hit(obio_box *box);
 

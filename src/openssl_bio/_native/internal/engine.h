@@ -16,6 +16,7 @@ typedef struct {
     PyObject *failure;   /* the Outcome that ended the connection, or NULL */
     PyObject *unread;    /* bytes that came with an exception, or NULL */
     PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
+    int direct;          /* the face's calls work on memory alone */
     unsigned visits;     /* of Python to the guard, when the last operation was over */
 } engine_object;
 
@@ -24,13 +25,20 @@ typedef void engine_call(engine_object *self, void *buffer, size_t size);
 int obio_enter(engine_object *self);
 int obio_enter_io(engine_object *self);
 void obio_leave(engine_object *self);
+void obio_leave_clean(engine_object *self);
+void obio_leave_after(engine_object *self, const PyObject *answer);
+int obio_only_memory(engine_object *self);
 int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, int large);
+int obio_raise_pending(engine_object *self);
 PyObject *obio_raise_outcome(engine_object *self);
 PyObject *obio_raise_want_read(engine_object *self);
 int obio_refuse_failed(engine_object *self);
 
 int obio_size_of(PyObject *number, size_t *size);
 PyObject *obio_read_bytes(engine_object *self, size_t size);
+PyObject *obio_read_quietly(engine_object *self, size_t size);
+size_t obio_waiting(engine_object *self);
+PyObject *obio_take(engine_object *self, size_t size);
 PyObject *obio_take_unread(engine_object *self, size_t size);
 int obio_feed(engine_object *self, const Py_buffer *data);
 
@@ -43,6 +51,14 @@ PyObject *obio_method_peek(engine_object *self, PyObject *number);
 PyObject *obio_method_write(engine_object *self, PyObject *data);
 PyObject *obio_method_feed(engine_object *self, PyObject *data);
 PyObject *obio_method_take(engine_object *self, PyObject *number);
+PyObject *obio_method_receive_data(engine_object *self, PyObject *ciphertext);
+PyObject *obio_method_send_data(engine_object *self, PyObject *plaintext);
+PyObject *obio_method_send_data_many(engine_object *self, PyObject *plaintexts);
+PyObject *obio_method_data_to_send(engine_object *self, PyObject *unused);
+PyObject *obio_method_handshake(engine_object *self, PyObject *unused);
+PyObject *obio_method_pending_bytes(engine_object *self, PyObject *unused);
 PyObject *obio_method_mark_eof(engine_object *self, PyObject *unused);
+
+PyObject *obio_face_method(PyTypeObject *engine, PyObject *arguments);
 
 #endif

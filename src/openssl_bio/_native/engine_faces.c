@@ -1,0 +1,216 @@
+/*
+ * The calls of the two faces that users make for each message, in C.
+ *
+ * A face is written in Python, for both engines: it checks arguments and warns
+ * about what is deprecated.  For arguments that need neither, the C engine serves
+ * the call itself, with no Python frame in between; everything else goes to the
+ * face's own method, which `_core/native.py` keeps under the name `_python_NAME`.
+ * So there is one place that says what a call does with unusual arguments.
+ *
+ * obio_face_method() makes the method of a face's class out of a function here;
+ * its name and its documentation are those of the Python method.
+ */
+#include <string.h>
+
+#include <Python.h>
+
+#include "internal/engine.h"
+
+/* Call the face's own method. */
+static PyObject *in_python(engine_object *self, const char *name, PyObject *const *arguments, Py_ssize_t count,
+                           PyObject *names)
+{
+    Py_ssize_t named = names == NULL ? 0 : PyTuple_Size(names);
+    PyObject *method = PyObject_GetAttrString((PyObject *)self, name);
+    PyObject *positional = PyTuple_New(count), *keywords = PyDict_New(), *answer = NULL;
+    int ok = method != NULL && positional != NULL && keywords != NULL;
+
+    for (Py_ssize_t i = 0; ok && i < count; i++)
+        ok = PyTuple_SetItem(positional, i, Py_NewRef(arguments[i])) == 0;
+    for (Py_ssize_t i = 0; ok && i < named; i++)
+        ok = PyDict_SetItem(keywords, PyTuple_GetItem(names, i), arguments[count + i]) == 0;
+    if (ok)
+        answer = PyObject_Call(method, positional, keywords);
+    Py_XDECREF(method);
+    Py_XDECREF(positional);
+    Py_XDECREF(keywords);
+    return answer;
+}
+
+/* Whether a call has so many arguments, all by position, and the connection is over memory. */
+static int is_plain(const engine_object *self, Py_ssize_t count, PyObject *names, Py_ssize_t wanted)
+{
+    return self->direct && count == wanted && names == NULL;
+}
+
+/* Whether an argument is an int that is a size, which is stored then. */
+static int is_size(PyObject *argument, size_t *size)
+{
+    Py_ssize_t value;
+
+    if (!PyLong_CheckExact(argument))
+        return 0;
+    value = PyLong_AsSsize_t(argument);
+    if (value < 0) {
+        PyErr_Clear();
+        return 0;
+    }
+    *size = (size_t)value;
+    return 1;
+}
+
+/* Whether an argument is bytes that can be written at once. */
+static int is_data(PyObject *argument)
+{
+    return PyBytes_CheckExact(argument) && PyBytes_Size(argument) <= INT_MAX;
+}
+
+/* -- pyOpenSSL's Connection --------------------------------------------------------------------------------------- */
+
+static PyObject *face_send(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    if (is_plain(self, count, names, 1) && is_data(arguments[0]))
+        return obio_method_write(self, arguments[0]);
+    return in_python(self, "_python_send", arguments, count, names);
+}
+
+static PyObject *face_recv(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    size_t size;
+
+    if (is_plain(self, count, names, 1) && is_size(arguments[0], &size))
+        return obio_method_read(self, arguments[0]);
+    return in_python(self, "_python_recv", arguments, count, names);
+}
+
+static PyObject *face_bio_read(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    PyObject *data = NULL;
+    size_t size;
+
+    if (!is_plain(self, count, names, 1) || !is_size(arguments[0], &size))
+        return in_python(self, "_python_bio_read", arguments, count, names);
+    if (obio_enter(self) < 0)
+        return NULL;
+    if (obio_waiting(self) == 0)
+        obio_raise_want_read(self);
+    else
+        data = obio_take(self, size);
+    obio_leave_clean(self);
+    return data;
+}
+
+static PyObject *face_bio_write(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    if (is_plain(self, count, names, 1) && is_data(arguments[0]))
+        return obio_method_feed(self, arguments[0]);
+    return in_python(self, "_python_bio_write", arguments, count, names);
+}
+
+/* -- the stdlib's SSLObject --------------------------------------------------------------------------------------- */
+
+/* At the peer's close_notify, with ours not sent, the stdlib's read is at its end and does not raise. */
+static int is_at_end(const engine_object *self)
+{
+    return self->core.outcome.ssl_error == SSL_ERROR_ZERO_RETURN
+        && SSL_get_shutdown(self->core.ssl) == SSL_RECEIVED_SHUTDOWN;
+}
+
+static PyObject *read_or_end(engine_object *self, size_t size)
+{
+    PyObject *data;
+
+    if (obio_enter_io(self) < 0)
+        return NULL;
+    data = obio_read_quietly(self, size);
+    if (data != NULL && PyBytes_Size(data) == 0 && !is_at_end(self)) {
+        Py_DECREF(data);
+        data = obio_raise_outcome(self);
+    }
+    obio_leave_after(self, data);
+    return data;
+}
+
+static PyObject *face_read(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    size_t size = 1024;
+
+    if (is_plain(self, count, names, count <= 1 ? count : 1) && (count == 0 || is_size(arguments[0], &size)) && size > 0)
+        return read_or_end(self, size);
+    return in_python(self, "_python_read", arguments, count, names);
+}
+
+static PyObject *face_write(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    if (is_plain(self, count, names, 1) && is_data(arguments[0]))
+        return obio_method_write(self, arguments[0]);
+    return in_python(self, "_python_write", arguments, count, names);
+}
+
+/* -- both --------------------------------------------------------------------------------------------------------- */
+
+static PyObject *face_do_handshake(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    if (is_plain(self, count, names, 0))
+        return obio_method_handshake(self, NULL);
+    return in_python(self, "_python_do_handshake", arguments, count, names);
+}
+
+static PyObject *face_pending(engine_object *self, PyObject *unused)
+{
+    return obio_method_pending_bytes(self, unused);
+}
+
+enum { FAST = METH_FASTCALL | METH_KEYWORDS };
+
+#define METHOD(function) ((PyCFunction)(void (*)(void))(function))
+
+/* By the name of the Python method that each replaces. */
+static const PyMethodDef methods[] = {
+    {"send", METHOD(face_send), FAST, NULL},
+    {"recv", METHOD(face_recv), FAST, NULL},
+    {"bio_read", METHOD(face_bio_read), FAST, NULL},
+    {"bio_write", METHOD(face_bio_write), FAST, NULL},
+    {"read", METHOD(face_read), FAST, NULL},
+    {"write", METHOD(face_write), FAST, NULL},
+    {"do_handshake", METHOD(face_do_handshake), FAST, NULL},
+    {"pending", METHOD(face_pending), METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static char *copy_of(const char *text)
+{
+    char *copy = PyMem_Malloc(strlen(text) + 1);
+
+    return copy == NULL ? NULL : strcpy(copy, text);
+}
+
+/* method(class, name, documentation) -> the method.  What it is made of lives as long as the process. */
+PyObject *obio_face_method(PyTypeObject *engine, PyObject *arguments)
+{
+    const char *name, *text;
+    PyTypeObject *face;
+    PyMethodDef *definition;
+
+    if (!PyArg_ParseTuple(arguments, "Oss", &face, &name, &text))
+        return NULL;
+    if (!PyType_Check((PyObject *)face) || !PyType_IsSubtype(face, engine)) {
+        PyErr_SetString(PyExc_TypeError, "a face's class inherits the engine's");
+        return NULL;
+    }
+    for (const PyMethodDef *method = methods; method->ml_name != NULL; method++) {
+        if (strcmp(method->ml_name, name) != 0)
+            continue;
+        definition = PyMem_Malloc(sizeof *definition);
+        if (definition == NULL)
+            return PyErr_NoMemory();
+        *definition = *method;
+        definition->ml_doc = copy_of(text);
+        if (definition->ml_doc != NULL)
+            return PyDescr_NewMethod(face, definition);
+        PyMem_Free(definition);
+        return PyErr_NoMemory();
+    }
+    PyErr_Format(PyExc_KeyError, "%s", name);
+    return NULL;
+}

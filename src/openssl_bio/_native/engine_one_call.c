@@ -1,0 +1,224 @@
+/*
+ * The one-call form: ciphertext in, plaintext out, and the other way round.
+ *
+ * What the four calls of a face do in two steps is done in one here: the bytes
+ * that come in are lent to libssl instead of being copied into the inbox first,
+ * and what it seals is written straight into the bytes that are returned.  That
+ * needs boxes of our own that nobody shares; over any other BIO the same is done
+ * step by step.  The promises are in `_core/engine.py`.
+ */
+#include <string.h>
+
+#include <Python.h>
+
+#include "internal/engine.h"
+
+enum { SMALL = 2048, LARGE = 8 * 1024 };
+
+static int can_borrow(const obio_box *box)
+{
+    return box != NULL && box->lock == NULL;
+}
+
+/* -- receiving ---------------------------------------------------------------------------------------------------- */
+
+/* The handshake as far as it goes, then all the plaintext there is; NULL with an exception set. */
+static PyObject *progress(engine_object *self)
+{
+    PyObject *data;
+
+    if (self->unread != NULL)
+        return obio_take_unread(self, PY_SSIZE_T_MAX);
+    if (obio_refuse_failed(self) < 0)
+        return NULL;
+    data = obio_read_bytes(self, PY_SSIZE_T_MAX);
+    if (data != NULL && PyBytes_Size(data) == 0 && self->core.outcome.ssl_error != SSL_ERROR_WANT_READ) {
+        Py_DECREF(data);
+        return obio_raise_outcome(self);
+    }
+    return data;
+}
+
+static PyObject *receive_lent(engine_object *self, const Py_buffer *ciphertext)
+{
+    obio_box *inbox = self->core.inbox;
+    PyObject *data;
+
+    obio_box_lend(inbox, ciphertext->buf, (size_t)ciphertext->len);
+    data = progress(self);
+    if (obio_box_return(inbox))
+        return data;
+    Py_XDECREF(data);
+    return PyErr_NoMemory();
+}
+
+static PyObject *receive(engine_object *self, const Py_buffer *ciphertext)
+{
+    if (can_borrow(self->core.inbox) && !self->core.datagrams)
+        return receive_lent(self, ciphertext);
+    return obio_feed(self, ciphertext) < 0 ? NULL : progress(self);
+}
+
+PyObject *obio_method_receive_data(engine_object *self, PyObject *ciphertext)
+{
+    PyObject *data = NULL;
+    Py_buffer view;
+
+    if (obio_only_memory(self) < 0 || PyObject_GetBuffer(ciphertext, &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (obio_enter_io(self) == 0) {
+        data = receive(self, &view);
+        obio_leave_clean(self);
+    }
+    PyBuffer_Release(&view);
+    return data;
+}
+
+/* -- sending ------------------------------------------------------------------------------------------------------ */
+
+/* Seal everything.  0, or -1 with an exception set. */
+static int seal(engine_object *self, void *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    if (obio_refuse_failed(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
+        return -1;
+    if (self->core.outcome.count == size)
+        return 0;
+    obio_raise_outcome(self);
+    return -1;
+}
+
+/* What a BIO of somebody else's has, which need not know how much that is. */
+static PyObject *drain(BIO *bio)
+{
+    PyObject *all = PyBytes_FromStringAndSize(NULL, 0);
+    char piece[SMALL];
+    size_t got;
+
+    while (all != NULL && BIO_read_ex(bio, piece, sizeof piece, &got))
+        PyBytes_ConcatAndDel(&all, PyBytes_FromStringAndSize(piece, (Py_ssize_t)got));
+    return all;
+}
+
+/* All the ciphertext that waits; on datagrams, one of them. */
+static PyObject *take_all(engine_object *self)
+{
+    PyObject *all;
+
+    if (self->core.outbox != NULL || self->core.datagrams)
+        return obio_take(self, PY_SSIZE_T_MAX);
+    all = drain(self->core.outgoing);
+    if (PyList_Size(self->pending) == 0)
+        return all;
+    Py_XDECREF(all);
+    obio_raise_pending(self);
+    return NULL;
+}
+
+/* Put what was aimed elsewhere into the box, before what is there; for a call that fails. */
+static void put_back(obio_box *outbox, const unsigned char *target, size_t used)
+{
+    if (used > 0 && !obio_box_put_first(outbox, target, used) && !PyErr_Occurred())
+        PyErr_NoMemory();
+}
+
+static PyObject *send_aimed(engine_object *self, void *plaintext, size_t size)
+{
+    unsigned char small[SMALL], *target = small;
+    obio_box *outbox = self->core.outbox;
+    size_t room = obio_engine_sealed_size(&self->core, size), used;
+    PyObject *data = NULL, *rest;
+    int failed;
+
+    if (room > sizeof small) {
+        data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+        if (data == NULL)
+            return NULL;
+        target = (unsigned char *)PyBytes_AsString(data);
+    } else {
+        room = sizeof small;
+    }
+    obio_box_aim(outbox, target, room);
+    failed = seal(self, plaintext, size) < 0;
+    used = obio_box_hit(outbox);
+    if (failed) {
+        put_back(outbox, target, used);
+        Py_XDECREF(data);
+        return NULL;
+    }
+    if (data == NULL || used != room) {
+        PyObject *exact = PyBytes_FromStringAndSize((const char *)target, (Py_ssize_t)used);
+
+        Py_XDECREF(data);
+        data = exact;
+    }
+    if (data != NULL && obio_box_size(outbox) > 0 && (rest = take_all(self)) != NULL)
+        PyBytes_ConcatAndDel(&data, rest);
+    return data;
+}
+
+static PyObject *send(engine_object *self, void *plaintext, size_t size)
+{
+    if (can_borrow(self->core.outbox))
+        return send_aimed(self, plaintext, size);
+    return seal(self, plaintext, size) < 0 ? NULL : take_all(self);
+}
+
+PyObject *obio_method_send_data(engine_object *self, PyObject *plaintext)
+{
+    PyObject *data = NULL;
+    Py_buffer view;
+
+    if (obio_only_memory(self) < 0 || PyObject_GetBuffer(plaintext, &view, PyBUF_SIMPLE) < 0)
+        return NULL;
+    if (obio_enter_io(self) == 0) {
+        data = send(self, view.buf, (size_t)view.len);
+        obio_leave_clean(self);
+    }
+    PyBuffer_Release(&view);
+    return data;
+}
+
+PyObject *obio_method_send_data_many(engine_object *self, PyObject *plaintexts)
+{
+    PyObject *empty, *joined, *data = NULL;
+
+    if (self->core.datagrams) {
+        PyErr_SetString(PyExc_ValueError, "datagrams are not joined: send them one by one");
+        return NULL;
+    }
+    empty = PyBytes_FromStringAndSize(NULL, 0);
+    joined = empty == NULL ? NULL : PyObject_CallMethod(empty, "join", "O", plaintexts);
+    if (joined != NULL)
+        data = obio_method_send_data(self, joined);
+    Py_XDECREF(empty);
+    Py_XDECREF(joined);
+    return data;
+}
+
+/* Begin the handshake of a new client.  0, or -1 with an exception set. */
+static int begin(engine_object *self)
+{
+    if (!SSL_in_before(self->core.ssl) || SSL_is_server(self->core.ssl) || self->failure != NULL)
+        return 0;
+    if (obio_run(self, obio_call_handshake, NULL, 0, 0) < 0)
+        return -1;
+    if (self->core.outcome.ssl_error == SSL_ERROR_WANT_READ)
+        return 0;
+    obio_raise_outcome(self);
+    return -1;
+}
+
+PyObject *obio_method_data_to_send(engine_object *self, PyObject *unused)
+{
+    PyObject *data = NULL;
+
+    (void)unused;
+    if (obio_only_memory(self) < 0 || obio_enter(self) < 0)
+        return NULL;
+    if (begin(self) == 0)
+        data = take_all(self);
+    obio_leave_clean(self);
+    return data;
+}
