@@ -119,6 +119,8 @@ def load_pkcs12(buffer: str | bytes, passphrase: bytes | None = None) -> PKCS12:
         )
     with input_bio(as_bytes(buffer), CRYPTO_ERRORS) as bio:
         pkcs12 = own(lib.d2i_PKCS12_bio(bio, ffi.NULL), lib.PKCS12_free, CRYPTO_ERRORS, "load_pkcs12")
+        # Newer OpenSSLs (3.5 does) read a file that has none, which anybody may have changed.
+        CRYPTO_ERRORS.check(lib.PKCS12_mac_present(pkcs12), "load_pkcs12: the file has no checksum")
         key, certificate, others = ffi.new("EVP_PKEY **"), ffi.new("X509 **"), ffi.new("struct stack_st_X509 **")
         if not lib.PKCS12_parse(pkcs12, _or_null(passphrase or None), key, certificate, others):
             raise _failure()
