@@ -172,6 +172,17 @@ def test_signatures(tmp_path: Path) -> None:
         ROOT[1].public_key().verify(signature, b"data", ec.ECDSA(hashes.SHA256()))
 
 
+@pytest.mark.parametrize("bits", [512, 1024])
+def test_short_dsa_keys(bits: int) -> None:
+    """DSA keys as short as old programs have them can be made, and sign."""
+    key = crypto.PKey()
+    key.generate_key(crypto.TYPE_DSA, bits)
+    assert (key.type(), key.bits()) == (crypto.TYPE_DSA, bits)
+    request = new_request(key=key)
+    assert request.verify(key)
+    assert request.to_cryptography().public_key().key_size == bits  # type: ignore[union-attr]
+
+
 def test_signatures_refuse() -> None:
     """Text is warned about; wrong types, digests and keys have their exceptions."""
     key, certificate = crypto.PKey.from_cryptography_key(LEAF[1]), converted(LEAF)

@@ -11,6 +11,7 @@ int EVP_PKEY_paramgen_init(EVP_PKEY_CTX *context);
 int EVP_PKEY_generate(EVP_PKEY_CTX *context, EVP_PKEY **key);
 int EVP_PKEY_CTX_set_rsa_keygen_bits(EVP_PKEY_CTX *context, int bits);
 int EVP_PKEY_CTX_set_dsa_paramgen_bits(EVP_PKEY_CTX *context, int bits);
+int EVP_PKEY_CTX_set_dsa_paramgen_type(EVP_PKEY_CTX *context, const char *name);
 int EVP_PKEY_CTX_set_group_name(EVP_PKEY_CTX *context, const char *name);
 int EVP_PKEY_pairwise_check(EVP_PKEY_CTX *context);
 EVP_PKEY *PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **reuse, pem_password_cb *callback, void *userdata);

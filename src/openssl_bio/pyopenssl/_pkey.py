@@ -35,6 +35,7 @@ TYPE_DSA: int = lib.EVP_PKEY_DSA
 TYPE_DH: int = lib.EVP_PKEY_DH
 TYPE_EC: int = lib.EVP_PKEY_EC
 
+_FIPS_186_4_BITS = 1024  # the shortest DSA keys of FIPS 186-4
 _GROUPS = {256: b"P-256", 384: b"P-384", 521: b"P-521"}
 
 
@@ -199,6 +200,8 @@ def _generate(type: int, bits: int) -> CData:
     check(lib.EVP_PKEY_keygen_init(context) == 1, "EVP_PKEY_keygen_init")
     if type == TYPE_RSA:
         check(lib.EVP_PKEY_CTX_set_rsa_keygen_bits(context, bits) == 1, f"an RSA key of {bits} bits")
+    elif type == TYPE_DSA and bits < _FIPS_186_4_BITS:  # else the parameters are refused as too short
+        check(lib.EVP_PKEY_CTX_set_dsa_paramgen_type(context, b"fips186_2") == 1, f"a DSA key of {bits} bits")
     elif type == TYPE_EC:
         check(lib.EVP_PKEY_CTX_set_group_name(context, _GROUPS[bits]) == 1, "EVP_PKEY_CTX_set_group_name")
     return _generated(context)
