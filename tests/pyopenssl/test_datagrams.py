@@ -63,7 +63,7 @@ def shaken(pair: Pair) -> Pair:
     raise AssertionError("the handshake does not end")
 
 
-def test_boundaries_are_kept(client: SSL.Context, server: SSL.Context) -> None:
+def test_57_boundaries_are_kept(client: SSL.Context, server: SSL.Context) -> None:
     """What was sent in one call is received in one, and never joined with the next."""
     pair = shaken(Pair(client, server))
     assert pair.client.get_protocol_version_name() == "DTLSv1.2"
@@ -157,7 +157,7 @@ def with_cookies(context: SSL.Context, cookie: bytes = b"xyzzy") -> list[tuple[S
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["once", "hello-twice"])
-def test_listen(again: bool, client: SSL.Context, server: SSL.Context) -> None:
+def test_57_listen(again: bool, client: SSL.Context, server: SSL.Context) -> None:
     """A ClientHello without a cookie is answered without state; with it, the handshake goes on."""
     asked = with_cookies(server)
     pair = Pair(client, server)
@@ -205,7 +205,7 @@ def test_wrong_cookie_is_asked_for_again(client: SSL.Context, server: SSL.Contex
 
 
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
-def test_cookie_callbacks_raise(error: type[BaseException], client: SSL.Context, server: SSL.Context) -> None:
+def test_32_57_cookie_callbacks_raise(error: type[BaseException], client: SSL.Context, server: SSL.Context) -> None:
     """From DTLSv1_listen, and from the connection that ran it alone."""
     with_cookies(server)
 
@@ -235,7 +235,7 @@ def test_cookie_callbacks_raise(error: type[BaseException], client: SSL.Context,
     ],
     ids=["long", "text", "none"],
 )
-def test_wrong_cookies(
+def test_32_wrong_cookies(
     cookie: object, error: type[Exception], text: str, client: SSL.Context, server: SSL.Context
 ) -> None:
     server.set_cookie_generate_callback(lambda _connection: cookie)  # type: ignore[arg-type,return-value]
@@ -248,7 +248,7 @@ def test_wrong_cookies(
     assert [datagram[0] for datagram in datagrams(pair.server)] == [ALERT]
 
 
-def test_longest_cookie(client: SSL.Context, server: SSL.Context) -> None:
+def test_32_longest_cookie(client: SSL.Context, server: SSL.Context) -> None:
     with_cookies(server, b"c" * 255)
     listening(client, server).DTLSv1_listen()
 
@@ -256,7 +256,7 @@ def test_longest_cookie(client: SSL.Context, server: SSL.Context) -> None:
 # -- timers and sizes -------------------------------------------------------------------------------------------------
 
 
-def test_timer(client: SSL.Context) -> None:
+def test_57_timer(client: SSL.Context) -> None:
     """The flight is sent again when its time is over, and not before; the next wait is longer."""
     connection = SSL.Connection(client)
     connection.set_connect_state()
@@ -286,7 +286,7 @@ def test_no_timer_runs_after_the_handshake(client: SSL.Context, server: SSL.Cont
 
 
 @pytest.mark.parametrize("mtu", [300, 1500, None])
-def test_mtu(mtu: int | None, client: SSL.Context, server: SSL.Context) -> None:
+def test_57_mtu(mtu: int | None, client: SSL.Context, server: SSL.Context) -> None:
     """No datagram is larger, and what is said to fit does fit; by default it is what every IPv6 path carries."""
     pair = Pair(client, server)
     if mtu is not None:
@@ -305,7 +305,7 @@ def test_mtu(mtu: int | None, client: SSL.Context, server: SSL.Context) -> None:
     assert size <= (mtu or 1232)
 
 
-def test_wrong_mtu(client: SSL.Context) -> None:
+def test_57_wrong_mtu(client: SSL.Context) -> None:
     connection = SSL.Connection(client)
     with pytest.raises(SSL.Error, match="an MTU of 10 bytes is too small for DTLS"):
         connection.set_ciphertext_mtu(10)
@@ -333,7 +333,7 @@ def test_srtp(twin: bool, client: SSL.Context, server: SSL.Context) -> None:
     assert pair.client.export_keying_material(label, 60) == pair.server.export_keying_material(label, 60)
 
 
-def test_no_srtp(client: SSL.Context, server: SSL.Context) -> None:
+def test_15_51_no_srtp(client: SSL.Context, server: SSL.Context) -> None:
     assert shaken(Pair(client, server)).client.get_selected_srtp_profile() == b""
     with pytest.raises(SSL.Error, match="no usable SRTP profile in b'nonsense'"):
         client.set_tlsext_use_srtp(b"nonsense")

@@ -270,7 +270,7 @@ def test_reader_that_waits_stalls_no_writer(
     assert answer.result(PATIENCE) == b"now"
 
 
-def test_connect_accept_and_delegation(version: int, ca: Identity, server_identity: Identity) -> None:
+def test_36_connect_accept_and_delegation(version: int, ca: Identity, server_identity: Identity) -> None:
     """`connect`, `connect_ex`, `accept` and `sock_shutdown` are the socket's, and so is every unknown attribute."""
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
         listener = SSL.Connection(server_context(version, server_identity), listening)
@@ -299,7 +299,7 @@ def test_connect_accept_and_delegation(version: int, ca: Identity, server_identi
             client.connect(address)
 
 
-def test_memory_connections_have_no_socket(client: SSL.Context) -> None:
+def test_36_memory_connections_have_no_socket(client: SSL.Context) -> None:
     connection = SSL.Connection(client)
     for name in ("connect", "connect_ex", "sock_shutdown"):
         with pytest.raises(AttributeError, match="no socket"):
@@ -310,14 +310,14 @@ def test_memory_connections_have_no_socket(client: SSL.Context) -> None:
         connection.fileno()
 
 
-def test_socket_connections_have_no_memory(client: SSL.Context, wire: Wire) -> None:
+def test_40_socket_connections_have_no_memory(client: SSL.Context, wire: Wire) -> None:
     connection = SSL.Connection(client, wire.ours)
     for call in (lambda: connection.bio_read(1), lambda: connection.bio_write(b"x"), connection.bio_shutdown):
         with pytest.raises(TypeError, match="Connection sock was not None"):
             call()
 
 
-def test_what_is_no_socket(client: SSL.Context) -> None:
+def test_35_what_is_no_socket(client: SSL.Context) -> None:
     with pytest.raises(TypeError, match="argument must be an int, or have a fileno"):
         SSL.Connection(client, object())
     with pytest.raises(ValueError, match=r"file descriptor cannot be a negative integer \(-1\)"):
@@ -383,7 +383,7 @@ def test_failed_handshake_alerts_the_peer(
     assert "UNRECOGNIZED_NAME" in (reason.result(PATIENCE) or "")
 
 
-def test_shorter_retry_is_refused(
+def test_41_shorter_retry_is_refused(
     version: int,
     ca: Identity,
     server_identity: Identity,
