@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import ssl
+import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.settings import SettingsCore
@@ -96,10 +97,7 @@ class CallbackSettings(SettingsCore):
         if name is None:
             self._unset_callback("keylog", lambda ctx: lib.SSL_CTX_set_keylog_callback(ctx, ffi.NULL))
         else:
-            file = open(os.fspath(name), "ab", buffering=0)  # noqa: SIM115 - it stays open
-            if not file.tell():
-                file.write(_KEYLOG_HEADER)
-            self._on_keylog(_line_writer(file), object())
+            self._on_keylog(_KeyLog(name), object())
         self._keylog_filename = name
 
     @property
@@ -155,11 +153,18 @@ def _servername_caller(callback: ServerName) -> Callable[[SSLObject], int | None
     return call
 
 
-def _line_writer(file: BinaryIO) -> Callable[[SSLObject, bytes], object]:
-    def write(_connection: SSLObject, line: bytes) -> None:
-        file.write(line + b"\n")  # one call, so that lines of several processes do not mix
+class _KeyLog:
+    """A file that lines are appended to; closed when nobody needs it any more."""
 
-    return write
+    def __init__(self, name: Any) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        self._file = os.open(os.fspath(name), flags, 0o666)
+        weakref.finalize(self, os.close, self._file)
+        if not os.fstat(self._file).st_size:
+            os.write(self._file, _KEYLOG_HEADER)
+
+    def __call__(self, _connection: SSLObject, line: bytes) -> None:
+        os.write(self._file, line + b"\n")  # one call, so that lines of several processes do not mix
 
 
 def _member(enum: Any, value: int) -> Any:

@@ -14,10 +14,11 @@ from openssl_bio._core.protocols import join_protocols
 from openssl_bio._core.settings import SettingsCore
 from openssl_bio.stdlib import _constants as c
 from openssl_bio.stdlib._callbacks import CallbackSettings
+from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
 from openssl_bio.stdlib._errors import SETUP_ERRORS
 from openssl_bio.stdlib._files import FileSettings
 from openssl_bio.stdlib._names import encoded_hostname
-from openssl_bio.stdlib._object import SSLObject, ciphers
+from openssl_bio.stdlib._object import SSLObject
 from openssl_bio.stdlib._shadow import shadow
 from openssl_bio.stdlib._socket import SocketObject, SSLSocket
 
@@ -259,7 +260,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     @property
     def minimum_version(self) -> ssl.TLSVersion:
         """The oldest protocol version that is allowed."""
-        return c.TLSVersion(self._read(lib.SSL_CTX_get_min_proto_version) or c.TLSVersion.MINIMUM_SUPPORTED)
+        return self._version_limit(lib.SSL_CTX_get_min_proto_version, c.TLSVersion.MINIMUM_SUPPORTED)
 
     @minimum_version.setter
     def minimum_version(self, value: int) -> None:
@@ -271,12 +272,17 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     @property
     def maximum_version(self) -> ssl.TLSVersion:
         """The newest protocol version that is allowed."""
-        return c.TLSVersion(self._read(lib.SSL_CTX_get_max_proto_version) or c.TLSVersion.MAXIMUM_SUPPORTED)
+        return self._version_limit(lib.SSL_CTX_get_max_proto_version, c.TLSVersion.MAXIMUM_SUPPORTED)
 
     @maximum_version.setter
     def maximum_version(self, value: int) -> None:
         version = self._version(value, {c.TLSVersion.MINIMUM_SUPPORTED: 0x301, c.TLSVersion.MAXIMUM_SUPPORTED: 0})
         self._set_max_version(version)
+
+    def _version_limit(self, get: Callable[[CData], int], otherwise: ssl.TLSVersion) -> ssl.TLSVersion:
+        """A limit that was set; a context for one version alone has none in Python's ``ssl``."""
+        number = 0 if _PROTOCOLS[self._protocol][1] else int(self._read(get))
+        return c.TLSVersion(number) if number else otherwise
 
     def _version(self, value: int, special: dict[ssl.TLSVersion, int]) -> int:
         """A version for libssl, checked."""
@@ -326,7 +332,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         with self._guard, clean_queue:
             connection = self._errors_checked(lib.SSL_new(self._current().ctx))
             try:
-                return [_cipher_dict(cipher) for cipher in ciphers(lib.SSL_get_ciphers(connection))]
+                return [cipher_dict(cipher) for cipher in ciphers(lib.SSL_get_ciphers(connection))]
             finally:
                 lib.SSL_free(connection)
 
@@ -341,7 +347,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         text = name.encode() if isinstance(name, str) else name
         nid = lib.OBJ_sn2nid(_no_zero(text))
         if not nid:
-            raise ValueError(f"unknown elliptic curve name {text!r}")
+            raise ValueError(f"unknown elliptic curve name {name!r}")
         self._set_group(nid)
 
     def set_groups(self, grouplist: str, /) -> None:
@@ -409,30 +415,6 @@ def _replacing_error(message: str, call: Callable[[], None], *, bare: bool = Fal
         call()
     except ssl.SSLError as error:
         raise (ssl.SSLError(message) if bare else ssl.SSLError(0, message)) from error
-
-
-def _cipher_dict(cipher: CData) -> dict[str, Any]:
-    """What `SSLContext.get_ciphers` tells of one cipher."""
-    buffer = ffi.new("char[]", 512)
-    algorithm_bits = ffi.new("int *")
-    bits = lib.SSL_CIPHER_get_bits(cipher, algorithm_bits)
-    return {
-        "id": lib.SSL_CIPHER_get_id(cipher),
-        "name": ffi.string(lib.SSL_CIPHER_get_name(cipher)).decode(),
-        "protocol": ffi.string(lib.SSL_CIPHER_get_version(cipher)).decode(),
-        "description": ffi.string(lib.SSL_CIPHER_description(cipher, buffer, 512)).decode().strip(),
-        "strength_bits": bits,
-        "alg_bits": algorithm_bits[0],
-        "aead": bool(lib.SSL_CIPHER_is_aead(cipher)),
-        "symmetric": _long_name(lib.SSL_CIPHER_get_cipher_nid(cipher)),
-        "digest": _long_name(lib.SSL_CIPHER_get_digest_nid(cipher)),
-        "kea": _long_name(lib.SSL_CIPHER_get_kx_nid(cipher)),
-        "auth": _long_name(lib.SSL_CIPHER_get_auth_nid(cipher)),
-    }
-
-
-def _long_name(nid: int) -> str | None:
-    return None if nid == lib.NID_undef else ffi.string(lib.OBJ_nid2ln(nid)).decode()
 
 
 shadow(SSLContext, ssl.SSLContext)

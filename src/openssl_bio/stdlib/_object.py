@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox
@@ -17,6 +17,7 @@ from openssl_bio._core.errors import ErrorTable, Outcome
 from openssl_bio._core.signatures import signature_name
 from openssl_bio.stdlib._bio import transport
 from openssl_bio.stdlib._certificates import certificate_dict, der
+from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
 from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from openssl_bio.stdlib._errors import IO_ERRORS, SETUP_ERRORS, described, is_verify_failure
 from openssl_bio.stdlib._names import is_address, refuse_empty_name
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from openssl_bio.stdlib._context import SSLContext
 
 __all__ = ["SSLObject"]
-
-Cipher = tuple[str, str, int]
 
 _EXPORTER_LABEL = b"EXPORTER-Channel-Binding"  # RFC 9266
 
@@ -134,6 +133,9 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
             mode = lib.SSL_get_verify_mode(self.ssl)
             if mode & lib.SSL_VERIFY_PEER:
                 lib.SSL_set_verify(self.ssl, mode | lib.SSL_VERIFY_POST_HANDSHAKE, ffi.NULL)
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
     # -- errors -----------------------------------------------------------------------------------------------------
 
@@ -304,7 +306,7 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
 
     def cipher(self) -> Cipher | None:
         """The cipher in use: its name, the protocol it belongs to, its secret bits; None before there is one."""
-        found: Cipher | None = self._get_cipher(_cipher)
+        found: Cipher | None = self._get_cipher(cipher_tuple)
         return found
 
     def shared_ciphers(self) -> list[Cipher] | None:
@@ -314,7 +316,7 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
             if ffi.NULL in (ours, theirs):
                 return None
             offered = {lib.SSL_CIPHER_get_id(cipher) for cipher in ciphers(theirs)}
-            return [_cipher(cipher) for cipher in ciphers(ours) if lib.SSL_CIPHER_get_id(cipher) in offered]
+            return [cipher_tuple(cipher) for cipher in ciphers(ours) if lib.SSL_CIPHER_get_id(cipher) in offered]
 
     def compression(self) -> str | None:
         """The compression in use, or None."""
@@ -371,16 +373,6 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
 
     def _is_finished(self) -> bool:
         return bool(self._get(lib.SSL_is_init_finished))
-
-
-def _cipher(cipher: CData) -> Cipher:
-    name, version = lib.SSL_CIPHER_get_name(cipher), lib.SSL_CIPHER_get_version(cipher)
-    return ffi.string(name).decode(), ffi.string(version).decode(), int(lib.SSL_CIPHER_get_bits(cipher, ffi.NULL))
-
-
-def ciphers(stack: CData) -> list[CData]:
-    """The ciphers of a stack."""
-    return [lib.sk_SSL_CIPHER_value(stack, i) for i in range(lib.sk_SSL_CIPHER_num(stack))]
 
 
 shadow(SSLObject, ssl.SSLObject)
