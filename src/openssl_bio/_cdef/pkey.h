@@ -3,6 +3,7 @@ int EVP_PKEY_up_ref(EVP_PKEY *key);
 int EVP_PKEY_eq(const EVP_PKEY *left, const EVP_PKEY *right);
 int EVP_PKEY_get_base_id(const EVP_PKEY *key);
 int EVP_PKEY_get_bits(const EVP_PKEY *key);
+const char *EVP_PKEY_get0_type_name(const EVP_PKEY *key);
 EVP_PKEY_CTX *EVP_PKEY_CTX_new_from_name(OSSL_LIB_CTX *library, const char *name, const char *properties);
 EVP_PKEY_CTX *EVP_PKEY_CTX_new(EVP_PKEY *key, void *engine);
 void EVP_PKEY_CTX_free(EVP_PKEY_CTX *context);
@@ -16,6 +17,7 @@ int EVP_PKEY_CTX_set_group_name(EVP_PKEY_CTX *context, const char *name);
 int EVP_PKEY_pairwise_check(EVP_PKEY_CTX *context);
 EVP_PKEY *PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **reuse, pem_password_cb *callback, void *userdata);
 EVP_PKEY *d2i_PrivateKey_bio(BIO *bio, EVP_PKEY **reuse);
+EVP_PKEY *d2i_PKCS8PrivateKey_bio(BIO *bio, EVP_PKEY **reuse, pem_password_cb *callback, void *userdata);
 EVP_PKEY *PEM_read_bio_PUBKEY(BIO *bio, EVP_PKEY **reuse, pem_password_cb *callback, void *userdata);
 EVP_PKEY *d2i_PUBKEY_bio(BIO *bio, EVP_PKEY **reuse);
 int PEM_write_bio_PrivateKey(BIO *bio, EVP_PKEY *key, const EVP_CIPHER *cipher, unsigned char *passphrase, int size,

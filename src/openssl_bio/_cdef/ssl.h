@@ -26,6 +26,7 @@ int SSL_get_security_level(const SSL *ssl);
 void SSL_set_security_level(SSL *ssl, int level);
 int SSL_set0_tmp_dh_pkey(SSL *ssl, EVP_PKEY *key);
 int SSL_use_certificate(SSL *ssl, X509 *certificate);
+void SSL_certs_clear(SSL *ssl);
 int SSL_use_PrivateKey(SSL *ssl, EVP_PKEY *key);
 int SSL_check_private_key(const SSL *ssl);
 long SSL_set0_chain(SSL *ssl, struct stack_st_X509 *chain);

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.credential import Credential
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.pointers import own
 
@@ -49,6 +50,7 @@ class Identity:
 
     slots: tuple[tuple[int, Slot], ...] = ()
     extra: tuple[CData, ...] = ()
+    alone: bool = False  # on one connection: without what its context has for other types of key
 
     @property
     def complete(self) -> bool:
@@ -60,11 +62,27 @@ class Identity:
         return (
             len(self.slots) == len(other.slots)
             and self.extra == other.extra
+            and self.alone == other.alone
             and all(
                 kind == other_kind and slot.equals(other_slot)
                 for (kind, slot), (other_kind, other_slot) in zip(self.slots, other.slots, strict=True)
             )
         )
+
+    @classmethod
+    def of(cls, credentials: Sequence[Credential]) -> Identity:
+        """The identity that has these alone. TypeError and ValueError as `TwinSettings.use_credentials` says."""
+        slots: dict[int, Slot] = {}
+        for credential in credentials:
+            if not isinstance(credential, Credential):
+                raise TypeError(f"a credential is made by Credential.load(), and is no {type(credential).__name__}")
+            kind = lib.EVP_PKEY_get_base_id(credential._key)
+            if kind in slots:
+                raise ValueError(f"there are two credentials with a key of type {credential.key_type}")
+            slots[kind] = Slot(credential._certificate, credential._key, credential._chain)
+        if not slots:
+            raise ValueError("use_credentials() needs a credential")
+        return cls(tuple(slots.items()), alone=True)
 
     def _with(self, kind: int, slot: Slot) -> Identity:
         others = tuple((k, s) for k, s in self.slots if k != kind)
@@ -100,6 +118,8 @@ class Identity:
     def apply(self, target: CData, errors: ErrorTable, side: int) -> None:
         """Give all of it to an SSL_CTX (side 0), which must be a fresh one, or to an SSL (side 1)."""
         use_certificate, use_key, add_to_chain, add_extra = _CALLS[side]
+        if side and self.alone:
+            lib.SSL_certs_clear(target)
         for _, slot in self.slots:
             if slot.certificate is not None:
                 errors.check(use_certificate(target, slot.certificate), "the certificate cannot be used")

@@ -34,6 +34,7 @@ class PassphraseRequest:
         self._truncate = truncate
         self._problem: BaseException | None = None
         self.missing = False  # a passphrase was wanted, and there was none
+        self.asked = False  # a passphrase was wanted, and given
         self.handle: CData = ffi.new_handle(self)
 
     def _get(self, maxlen: int, writing: bool) -> bytes:
@@ -55,6 +56,7 @@ class PassphraseRequest:
             self._problem = sys.exc_info()[1]
             return -1
         ffi.memmove(buffer, secret, len(secret))
+        self.asked = True
         return len(secret)
 
     def raise_problem(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core.credential import Credential
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.guard import Guard
 from openssl_bio._core.identity import Identity, copied_certificate, shared_key
@@ -165,6 +166,17 @@ class TwinSettings(ABC):
     def _add_extra_chain(self, certificate: CData) -> None:
         with self._guard:
             self._set_identity(self._identity.with_extra(copied_certificate(certificate, self._errors)))
+
+    def use_credentials(self, *credentials: Credential) -> None:
+        """Be who these say from now on, instead of whoever it was: one `Credential` for each type of key.
+
+        All certificates, chains and keys are exchanged in one step, for handshakes that begin later; those that have
+        begun go on with what they had, and sessions can be resumed as before.  If it fails, nothing has changed: the
+        face's error for what libssl refuses, TypeError for what is no Credential, ValueError for two of one type of
+        key and for none.
+        """
+        with self._guard:
+            self._set_identity(Identity.of(credentials))
 
     def _check_key(self) -> None:
         done = self._ask((lib.SSL_CTX_check_private_key, lib.SSL_check_private_key))
