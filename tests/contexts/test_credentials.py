@@ -182,7 +182,7 @@ FAILURES: dict[str, tuple[Callable[[Issued], dict[str, Any]], str]] = {
     "rubbish after DER": (lambda leaf: {"certificate": leaf.der + b"\x30", "key": leaf.key}, "neither PEM nor DER"),
     "rubbish as key": (
         lambda leaf: {"certificate": leaf.pem, "key": b"rubbish"},
-        "neither a PEM nor a DER private key",
+        "neither a PEM nor a DER key",
     ),
     "nothing": (lambda leaf: {"certificate": b"", "key": leaf.key}, "neither PEM nor DER"),
     "an empty list": (lambda leaf: {"certificate": [], "key": leaf.key}, "certificate has no certificates"),
@@ -207,7 +207,7 @@ def test_failures_say_which(leaf: Issued, source: Any, message: str) -> None:
 
 
 def test_a_file_that_is_not_there(leaf: Issued, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="missing.pem"):
+    with pytest.raises(FileNotFoundError, match=r"missing\.pem"):
         Credential.load(tmp_path / "missing.pem", leaf.key)
     with pytest.raises(FileNotFoundError):
         Credential.load(leaf.pem, str(tmp_path / "missing.pem"))
