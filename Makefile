@@ -12,7 +12,7 @@ SOURCES := src tests tools benchmarks setup.py
 
 export PYTHON
 
-.PHONY: demo test leaks hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean bench-instructions
+.PHONY: demo test wheel leaks hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean bench-instructions
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -50,6 +50,12 @@ format: .venv/dev
 stub: .venv/built
 	.venv/bin/python tools/make_stub.py
 
+# The sdist and this machine's wheel, in dist/; both checked, and the tests run against the wheel on several Pythons.
+wheel:
+	tools/setup.sh build
+	tools/setup.sh wheel
+	tools/wheel/make.sh $(ARGS)
+
 openssl-3.5: .venv/test
 	tools/openssl/suite.sh trixie ob35 3.5 $(ARGS)
 
@@ -65,7 +71,7 @@ conformance-stdlib: .venv/test
 	tools/conformance/stdlib.sh $(ARGS)
 
 clean:
-	rm -rf .venv .peers build src/*.egg-info src/openssl_bio/_openssl*.so
+	rm -rf .venv .peers build dist src/*.egg-info src/openssl_bio/_openssl*.so
 
 .venv/bin/python:
 	tools/setup.sh build

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = str(Path(__file__).resolve().parents[1] / "src")
+import openssl_bio
+
+SOURCE = str(Path(openssl_bio.__file__).resolve().parents[1])
 INSTALL = "import openssl_bio\nopenssl_bio.install_as_pyopenssl()\n"
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import openssl_bio
 from openssl_bio import SSL, _connect, _report
 from openssl_bio._throwaway import issue, make_authority
 from openssl_bio.demo import records
@@ -25,7 +26,7 @@ from tests.interop.test_servers import s_server as s_server_of_files
 
 OPENSSL = shutil.which("openssl")
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="there is no openssl command")
-SOURCE = str(Path(__file__).resolve().parents[1] / "src")
+SOURCE = str(Path(openssl_bio.__file__).resolve().parents[1])
 COMMAND = [sys.executable, "-m", "openssl_bio"]
 
 
