@@ -29,6 +29,11 @@ leaks: .venv/test
 hammer: .venv/test
 	HAMMER_SECONDS=60 $(PYTEST) tests/core/test_threads.py
 
+# The suite on the C engine with AddressSanitizer.
+.PHONY: asan
+asan: .venv/test
+	tools/asan.sh $(ARGS)
+
 # Against Python's ssl, against pyOpenSSL if it is in .venv, and against C.
 bench: .venv/built
 	.venv/bin/python -m benchmarks $(ARGS)

@@ -75,6 +75,10 @@ class Subject:
     def server(self, context: Any) -> End:
         raise NotImplementedError
 
+    def bare_client(self, context: Any) -> Any:
+        """A client's connection alone."""
+        raise NotImplementedError
+
     def session(self, end: End) -> Any:
         raise NotImplementedError
 
@@ -113,6 +117,9 @@ class Stdlib(Subject):
         server.load_cert_chain(self.certificate)
         return client, server
 
+    def bare_client(self, context: Any) -> Any:
+        return context.wrap_bio(self.module.MemoryBIO(), self.module.MemoryBIO())
+
     def _end(self, context: Any, *, server: bool, session: Any = None) -> End:
         incoming, outgoing = self.module.MemoryBIO(), self.module.MemoryBIO()
         sslobject = context.wrap_bio(incoming, outgoing, server_side=server, session=session)
@@ -145,6 +152,11 @@ class PyOpenSSL(Subject):
         server.use_privatekey_file(str(self.certificate))
         server.set_session_id(b"benchmark")
         return client, server
+
+    def bare_client(self, context: Any) -> Any:
+        connection = self.module.Connection(context, None)
+        connection.set_connect_state()
+        return connection
 
     def _end(self, connection: Any) -> End:
         return End(

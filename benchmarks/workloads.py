@@ -169,7 +169,7 @@ def resumable(subject: Subject, ciphers: str | None) -> tuple[Any, Any, Subject,
 def connections(state: tuple[Any, Any, Subject], count: int) -> None:
     client, _, subject = state
     for _ in range(count):
-        subject.client(client)
+        subject.bare_client(client)
 
 
 def pending(pair: tuple[End, End], count: int) -> None:

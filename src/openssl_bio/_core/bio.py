@@ -25,6 +25,9 @@ __all__ = ["ByteBox", "ForeignBio", "Queue", "foreign_bio"]
 _EMPTY, _ENDED, _RAISED = 0, -1, -2
 
 
+_NO_MEMORY = ErrorTable(lambda outcome: MemoryError(outcome.detail))
+
+
 class ByteBox(Protocol):
     """What `foreign_bio` needs: the part of ``ssl.MemoryBIO`` that moves bytes."""
 
@@ -43,42 +46,46 @@ class ByteBox(Protocol):
 
 
 class Queue:
-    """Bytes that go in at one end and come out at the other, as a BIO: ``pointer``."""
+    """Bytes that go in at one end and come out at the other, as a BIO: ``_pointer``. A face gives the names."""
 
-    def __init__(self, errors: ErrorTable) -> None:
+    __slots__ = ("_pointer",)
+
+    def __init__(self) -> None:
         with clean_queue:
-            self.pointer = own(lib.obio_queue_new(), lib.BIO_free, errors, "obio_queue_new")
+            self._pointer = own(lib.obio_queue_new(), lib.BIO_free, _NO_MEMORY, "obio_queue_new")
 
-    def put(self, data: BytesLike) -> int:
+    def _put(self, data: BytesLike) -> int:
         """Add bytes, and return how many they are."""
         with clean_queue, ffi.from_buffer("unsigned char[]", data) as source:
-            if not lib.obio_queue_put(self.pointer, source, len(source)):
+            if not lib.obio_queue_put(self._pointer, source, len(source)):
                 raise MemoryError
             return len(source)
 
-    def take(self, size: int) -> bytes:
+    def _take(self, size: int) -> bytes:
         """Take up to ``size`` bytes."""
-        room = min(size, len(self))
+        room = min(size, self._size)
         if room <= 0:
             return b""
         buffer = new_buffer(room)
         with clean_queue:
-            return taken(buffer, lib.obio_queue_take(self.pointer, buffer, room))
+            return taken(buffer, lib.obio_queue_take(self._pointer, buffer, room))
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """There will be no more bytes: whoever reads the empty queue finds its end."""
         with clean_queue:
-            lib.obio_queue_end(self.pointer)
+            lib.obio_queue_end(self._pointer)
 
     @property
-    def ended(self) -> bool:
-        """`end` was called; there may be bytes left."""
+    def _ended(self) -> bool:
+        """`_end` was called; there may be bytes left."""
         with clean_queue:
-            return bool(lib.obio_queue_ended(self.pointer))
+            return bool(lib.obio_queue_ended(self._pointer))
 
-    def __len__(self) -> int:
+    @property
+    def _size(self) -> int:
+        """How many bytes there are."""
         with clean_queue:
-            return int(lib.obio_queue_size(self.pointer))
+            return int(lib.obio_queue_size(self._pointer))
 
 
 class ForeignBio(NamedTuple):

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
-from openssl_bio._core.guard import Guard
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.pointers import own
 from openssl_bio._core.trust import TrustStore

@@ -1,7 +1,7 @@
 """Which engine runs the connections of this process.
 
-Theory of operation.  ``OPENSSL_BIO_ENGINE`` chooses when the package is imported: ``c`` is the C engine (`native`), the
-one to use; ``cffi`` is the reference engine (`engine`), to which the other is compared.  Both have the same interface,
+Theory of operation.  ``OPENSSL_BIO_ENGINE`` chooses when the package is imported: ``c``, the default, is the C engine
+(`native`); ``cffi`` is the reference engine (`engine`), to which the other is compared.  Both have the same interface,
 promises and errors, so nothing else in the package asks which one it is.
 """
 
@@ -11,20 +11,21 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["ENGINE", "Engine", "Guard", "hot"]
+__all__ = ["ENGINE", "Engine", "Guard", "Queue", "hot"]
 
-ENGINE = os.environ.get("OPENSSL_BIO_ENGINE", "cffi")
+ENGINE = os.environ.get("OPENSSL_BIO_ENGINE", "c")
 
 if ENGINE not in {"c", "cffi"}:
     raise ImportError(f"OPENSSL_BIO_ENGINE must be c or cffi, not {ENGINE!r}")
 
 if TYPE_CHECKING or ENGINE == "cffi":
+    from openssl_bio._core.bio import Queue
     from openssl_bio._core.engine import Engine
     from openssl_bio._core.guard import Guard
 else:
-    from openssl_bio._core.native import Engine, Guard
+    from openssl_bio._core.native import Engine, Guard, Queue
 
-T = TypeVar("T", bound=type[Engine])
+T = TypeVar("T", bound=type[Engine | Queue])
 
 
 def hot(*names: str) -> Callable[[T], T]:

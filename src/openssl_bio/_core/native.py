@@ -16,24 +16,30 @@ from openssl_bio._core.errors import ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK
 from openssl_bio._core.pointers import BytesLike
 
-__all__ = ["Engine", "Guard", "serve"]
+__all__ = ["Engine", "Guard", "Queue", "serve"]
 
 if TYPE_CHECKING:
-    from openssl_bio._core import engine
+    from openssl_bio._core import bio, engine
     from openssl_bio._core.guard import Guard
 
     class _Engine(engine.Engine):
         def _open(self, *arguments: object) -> None: ...
 
+    class _Queue(bio.Queue):
+        _address: int
+
     def _method(face: type, name: str, documentation: str) -> Any: ...
 
 else:
     _module = load_engine()
-    _Engine, Guard, _method = _module.Engine, _module.Guard, _module.method
+    _Engine, Guard, _Queue, _method = _module.Engine, _module.Guard, _module.Queue, _module.method
+
+
+_uintptr = ffi.typeof("uintptr_t")
 
 
 def _address(pointer: CData) -> int:
-    return int(ffi.cast("uintptr_t", pointer))
+    return int(ffi.cast(_uintptr, pointer))
 
 
 class Engine(_Engine):
@@ -50,8 +56,9 @@ class Engine(_Engine):
     def __init__(self, ssl: CData, incoming: CData | None = None, outgoing: CData | None = None) -> None:
         """Run on ``ssl``, whose ciphertext comes from and goes to these BIOs, or memory of its own."""
         self.ssl = ssl
-        bios = [0 if bio is None else _address(bio) for bio in (incoming, outgoing)]
-        self._open(ssl, _address(ssl), self._guard, self._pending, self._errors.want_read, *bios)
+        put_in, taken_out = incoming and _address(incoming), outgoing and _address(outgoing)
+        want_read = self._errors.want_read
+        self._open(ssl, _address(ssl), self._guard, self._pending, want_read, put_in or 0, taken_out or 0)
 
     def _classify(self, address: int) -> Outcome:
         """The Outcome for an ``obio_outcome`` in the C engine."""
@@ -73,7 +80,17 @@ class Engine(_Engine):
         return self._write(b"".join(parts))
 
 
-def serve(face: type[Engine], names: Iterable[str]) -> None:
+class Queue(_Queue):
+    """Bytes that go in at one end and come out at the other, as a BIO; see `bio`."""
+
+    __slots__ = ()
+
+    @property
+    def _pointer(self) -> CData:
+        return ffi.cast("BIO *", self._address)
+
+
+def serve(face: type[Engine | Queue], names: Iterable[str]) -> None:
     """Put methods in C in place of a face's own ones, which stay as ``_python_NAME`` for unusual arguments."""
     for name in names:
         own = vars(face)[name]

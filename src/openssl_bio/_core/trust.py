@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorRecord, ErrorTable, Kind, Outcome, take_queue
-from openssl_bio._core.guard import Guard
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import Path, read_file
 from openssl_bio._core.pointers import own

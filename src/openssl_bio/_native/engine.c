@@ -27,7 +27,7 @@
 #include "internal/engine.h"
 
 typedef struct {
-    PyTypeObject *guard, *engine;
+    PyTypeObject *guard, *engine, *queue;
 } module_state;
 
 /* -- what every method does --------------------------------------------------------------------------------------- */
@@ -190,7 +190,7 @@ void obio_call_handshake(engine_object *self, void *buffer, size_t size)
 {
     (void)buffer;
     (void)size;
-    self->core.dry = 0;
+    self->core.dry = self->core.dry && SSL_is_init_finished(self->core.ssl); /* then it does nothing */
     obio_handshake(self->core.ssl, &self->core.outcome);
 }
 
@@ -486,9 +486,12 @@ static int module_exec(PyObject *module)
 
     state->engine = (PyTypeObject *)PyType_FromModuleAndSpec(module, &engine_spec, NULL);
     state->guard = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_guard_spec, NULL);
-    if (state->engine == NULL || state->guard == NULL || PyModule_AddType(module, state->engine) < 0)
+    state->queue = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_queue_spec, NULL);
+    if (state->engine == NULL || state->guard == NULL || state->queue == NULL)
         return -1;
-    return PyModule_AddType(module, state->guard);
+    if (PyModule_AddType(module, state->engine) < 0 || PyModule_AddType(module, state->guard) < 0)
+        return -1;
+    return PyModule_AddType(module, state->queue);
 }
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
@@ -498,6 +501,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     if (state != NULL) {
         Py_VISIT(state->guard);
         Py_VISIT(state->engine);
+        Py_VISIT(state->queue);
     }
     return 0;
 }
@@ -509,6 +513,7 @@ static int module_clear(PyObject *module)
     if (state != NULL) {
         Py_CLEAR(state->guard);
         Py_CLEAR(state->engine);
+        Py_CLEAR(state->queue);
     }
     return 0;
 }
@@ -527,7 +532,7 @@ static PyObject *module_method(PyObject *module, PyObject *arguments)
 {
     module_state *state = PyModule_GetState(module);
 
-    return obio_face_method(state->engine, arguments);
+    return obio_face_method(state->engine, state->queue, arguments);
 }
 
 static PyMethodDef module_functions[] = {

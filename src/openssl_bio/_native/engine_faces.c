@@ -17,11 +17,11 @@
 #include "internal/engine.h"
 
 /* Call the face's own method. */
-static PyObject *in_python(engine_object *self, const char *name, PyObject *const *arguments, Py_ssize_t count,
-                           PyObject *names)
+PyObject *obio_in_python(PyObject *self, const char *name, PyObject *const *arguments, Py_ssize_t count,
+                         PyObject *names)
 {
     Py_ssize_t named = names == NULL ? 0 : PyTuple_Size(names);
-    PyObject *method = PyObject_GetAttrString((PyObject *)self, name);
+    PyObject *method = PyObject_GetAttrString(self, name);
     PyObject *positional = PyTuple_New(count), *keywords = PyDict_New(), *answer = NULL;
     int ok = method != NULL && positional != NULL && keywords != NULL;
 
@@ -44,7 +44,7 @@ static int is_plain(const engine_object *self, Py_ssize_t count, PyObject *names
 }
 
 /* Whether an argument is an int that is a size, which is stored then. */
-static int is_size(PyObject *argument, size_t *size)
+int obio_is_size(PyObject *argument, size_t *size)
 {
     Py_ssize_t value;
 
@@ -60,7 +60,7 @@ static int is_size(PyObject *argument, size_t *size)
 }
 
 /* Whether an argument is bytes that can be written at once. */
-static int is_data(PyObject *argument)
+int obio_is_data(PyObject *argument)
 {
     return PyBytes_CheckExact(argument) && PyBytes_Size(argument) <= INT_MAX;
 }
@@ -69,18 +69,18 @@ static int is_data(PyObject *argument)
 
 static PyObject *face_send(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
-    if (is_plain(self, count, names, 1) && is_data(arguments[0]))
+    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0]))
         return obio_method_write(self, arguments[0]);
-    return in_python(self, "_python_send", arguments, count, names);
+    return obio_in_python((PyObject *)self, "_python_send", arguments, count, names);
 }
 
 static PyObject *face_recv(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
     size_t size;
 
-    if (is_plain(self, count, names, 1) && is_size(arguments[0], &size))
+    if (is_plain(self, count, names, 1) && obio_is_size(arguments[0], &size))
         return obio_method_read(self, arguments[0]);
-    return in_python(self, "_python_recv", arguments, count, names);
+    return obio_in_python((PyObject *)self, "_python_recv", arguments, count, names);
 }
 
 static PyObject *face_bio_read(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
@@ -88,8 +88,8 @@ static PyObject *face_bio_read(engine_object *self, PyObject *const *arguments, 
     PyObject *data = NULL;
     size_t size;
 
-    if (!is_plain(self, count, names, 1) || !is_size(arguments[0], &size))
-        return in_python(self, "_python_bio_read", arguments, count, names);
+    if (!is_plain(self, count, names, 1) || !obio_is_size(arguments[0], &size))
+        return obio_in_python((PyObject *)self, "_python_bio_read", arguments, count, names);
     if (obio_enter(self) < 0)
         return NULL;
     if (obio_waiting(self) == 0)
@@ -102,9 +102,9 @@ static PyObject *face_bio_read(engine_object *self, PyObject *const *arguments, 
 
 static PyObject *face_bio_write(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
-    if (is_plain(self, count, names, 1) && is_data(arguments[0]))
+    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0]))
         return obio_method_feed(self, arguments[0]);
-    return in_python(self, "_python_bio_write", arguments, count, names);
+    return obio_in_python((PyObject *)self, "_python_bio_write", arguments, count, names);
 }
 
 /* -- the stdlib's SSLObject --------------------------------------------------------------------------------------- */
@@ -135,16 +135,16 @@ static PyObject *face_read(engine_object *self, PyObject *const *arguments, Py_s
 {
     size_t size = 1024;
 
-    if (is_plain(self, count, names, count <= 1 ? count : 1) && (count == 0 || is_size(arguments[0], &size)) && size > 0)
+    if (is_plain(self, count, names, count <= 1 ? count : 1) && (count == 0 || obio_is_size(arguments[0], &size)) && size > 0)
         return read_or_end(self, size);
-    return in_python(self, "_python_read", arguments, count, names);
+    return obio_in_python((PyObject *)self, "_python_read", arguments, count, names);
 }
 
 static PyObject *face_write(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
-    if (is_plain(self, count, names, 1) && is_data(arguments[0]))
+    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0]))
         return obio_method_write(self, arguments[0]);
-    return in_python(self, "_python_write", arguments, count, names);
+    return obio_in_python((PyObject *)self, "_python_write", arguments, count, names);
 }
 
 /* -- both --------------------------------------------------------------------------------------------------------- */
@@ -153,7 +153,7 @@ static PyObject *face_do_handshake(engine_object *self, PyObject *const *argumen
 {
     if (is_plain(self, count, names, 0))
         return obio_method_handshake(self, NULL);
-    return in_python(self, "_python_do_handshake", arguments, count, names);
+    return obio_in_python((PyObject *)self, "_python_do_handshake", arguments, count, names);
 }
 
 static PyObject *face_pending(engine_object *self, PyObject *unused)
@@ -166,7 +166,13 @@ enum { FAST = METH_FASTCALL | METH_KEYWORDS };
 #define METHOD(function) ((PyCFunction)(void (*)(void))(function))
 
 /* By the name of the Python method that each replaces. */
-static const PyMethodDef methods[] = {
+static const PyMethodDef queue_methods[] = {
+    {"read", METHOD(obio_face_queue_read), METH_FASTCALL, NULL},
+    {"write", METHOD(obio_face_queue_write), METH_FASTCALL, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static const PyMethodDef engine_methods[] = {
     {"send", METHOD(face_send), FAST, NULL},
     {"recv", METHOD(face_recv), FAST, NULL},
     {"bio_read", METHOD(face_bio_read), FAST, NULL},
@@ -186,18 +192,20 @@ static char *copy_of(const char *text)
 }
 
 /* method(class, name, documentation) -> the method.  What it is made of lives as long as the process. */
-PyObject *obio_face_method(PyTypeObject *engine, PyObject *arguments)
+PyObject *obio_face_method(PyTypeObject *engine, PyTypeObject *queue, PyObject *arguments)
 {
+    const PyMethodDef *methods;
     const char *name, *text;
     PyTypeObject *face;
     PyMethodDef *definition;
 
     if (!PyArg_ParseTuple(arguments, "Oss", &face, &name, &text))
         return NULL;
-    if (!PyType_Check((PyObject *)face) || !PyType_IsSubtype(face, engine)) {
-        PyErr_SetString(PyExc_TypeError, "a face's class inherits the engine's");
+    if (!PyType_Check((PyObject *)face) || !(PyType_IsSubtype(face, engine) || PyType_IsSubtype(face, queue))) {
+        PyErr_SetString(PyExc_TypeError, "a face's class inherits the engine's, or the queue's");
         return NULL;
     }
+    methods = PyType_IsSubtype(face, queue) ? queue_methods : engine_methods;
     for (const PyMethodDef *method = methods; method->ml_name != NULL; method++) {
         if (strcmp(method->ml_name, name) != 0)
             continue;

@@ -68,15 +68,37 @@ static void keep_unread(engine_object *self, PyObject *data)
     PyErr_Restore(type, value, traceback);
 }
 
-static PyObject *exactly(PyObject *data, const unsigned char *buffer, size_t room, size_t count)
+/* The first `count` of `room` new bytes. */
+PyObject *obio_exactly(PyObject *data, size_t room, size_t count)
 {
     PyObject *answer;
 
-    if (data != NULL && count == room)
+    if (count == room)
         return data;
-    answer = PyBytes_FromStringAndSize((const char *)buffer, (Py_ssize_t)count);
-    Py_XDECREF(data);
+    answer = PyBytes_FromStringAndSize(PyBytes_AsString(data), (Py_ssize_t)count);
+    Py_DECREF(data);
     return answer;
+}
+
+static PyObject *piece(engine_object *self, PyObject *data, const unsigned char *buffer, size_t room)
+{
+    size_t count = self->core.outcome.count;
+
+    return data != NULL ? obio_exactly(data, room, count)
+                        : PyBytes_FromStringAndSize((const char *)buffer, (Py_ssize_t)count);
+}
+
+/* With an exception set, which stays so. */
+static PyObject *keep_piece(engine_object *self, PyObject *data, const unsigned char *buffer, size_t room)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    data = piece(self, data, buffer, room);
+    if (data != NULL)
+        keep_unread(self, data);
+    PyErr_Restore(type, value, traceback);
+    return NULL;
 }
 
 /* One read into new bytes, which may be empty; NULL with the exception of a callback set, and the bytes kept. */
@@ -93,12 +115,9 @@ static PyObject *read_piece(engine_object *self, size_t room)
         buffer = (unsigned char *)PyBytes_AsString(data);
     }
     failed = obio_run(self, call_read, buffer, room, room >= LARGE) < 0;
-    if (!failed)
-        return exactly(data, buffer, room, self->core.outcome.count);
-    data = exactly(data, buffer, room, self->core.outcome.count);
-    if (data != NULL)
-        keep_unread(self, data);
-    return NULL;
+    if (failed)
+        return keep_piece(self, data, buffer, room);
+    return piece(self, data, buffer, room);
 }
 
 /* Whether there may be more than what filled the last piece. */
@@ -374,7 +393,7 @@ PyObject *obio_take(engine_object *self, size_t size)
         got = obio_box_take(self->core.outbox, PyBytes_AsString(data), size);
     else if (!BIO_read_ex(self->core.outgoing, PyBytes_AsString(data), size, &got))
         got = 0;
-    return exactly(data, (unsigned char *)PyBytes_AsString(data), size, got);
+    return obio_exactly(data, size, got);
 }
 
 PyObject *obio_method_take(engine_object *self, PyObject *number)

@@ -6,25 +6,23 @@ import ssl
 from typing import Any, NoReturn, final
 
 from openssl_bio._core._lib import CData
-from openssl_bio._core.bio import ByteBox, Queue
+from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.engine import INT_MAX
+from openssl_bio._core.engines import Queue, hot
 from openssl_bio._core.pointers import BytesLike
-from openssl_bio.stdlib._errors import SETUP_ERRORS
 
 __all__ = ["MemoryBIO", "transport"]
 
 
 @final
-class MemoryBIO:
+@hot("read", "write")
+class MemoryBIO(Queue):
     """Bytes that are written at one end and read at the other, with an end that can be marked (``ssl.MemoryBIO``).
 
     One may be shared by connections and threads.
     """
 
-    __slots__ = ("_queue",)
-
-    def __init__(self) -> None:
-        self._queue = Queue(SETUP_ERRORS)
+    __slots__ = ()
 
     def __init_subclass__(cls, **_options: Any) -> NoReturn:
         raise TypeError("type 'MemoryBIO' is not an acceptable base type")
@@ -36,40 +34,40 @@ class MemoryBIO:
         """Take up to ``size`` bytes, or all of them if it is negative; b"" if there are none."""
         if size > INT_MAX:
             raise OverflowError("Python int too large to convert to C int")
-        return self._queue.take(INT_MAX if size < 0 else size)
+        return self._take(INT_MAX if size < 0 else size)
 
     def write(self, b: BytesLike, /) -> int:
         """Put bytes in, and return how many. ``ssl.SSLError`` after `write_eof`."""
         if isinstance(b, str):
             raise TypeError("a bytes-like object is required, not 'str'")
-        if self._queue.ended:
+        if self._ended:
             raise ssl.SSLError("cannot write() after write_eof()")
         with memoryview(b) as view:
             if not view.c_contiguous:
                 raise BufferError("memoryview: underlying buffer is not C-contiguous")
             if view.nbytes > INT_MAX:
                 raise OverflowError(f"string longer than {INT_MAX} bytes")
-        return self._queue.put(b)
+        return self._put(b)
 
     def write_eof(self) -> None:
         """Say that there will be no more bytes."""
-        self._queue.end()
+        self._end()
 
     @property
     def pending(self) -> int:
         """How many bytes there are."""
-        return len(self._queue)
+        return self._size
 
     @property
     def eof(self) -> bool:
         """`write_eof` was called, and all bytes have been read."""
-        return self._queue.ended and not len(self._queue)
+        return self._ended and not self._size
 
 
 def transport(bio: object, name: str) -> CData | ByteBox:
     """What the core takes for a MemoryBIO of ours, or of Python's; TypeError for anything else."""
     if isinstance(bio, MemoryBIO):
-        return bio._queue.pointer
+        return bio._pointer
     if isinstance(bio, ssl.MemoryBIO):
         return bio
     raise TypeError(f"_wrap_bio() argument {name!r} must be _ssl.MemoryBIO, not {type(bio).__name__}")

@@ -4,6 +4,8 @@
 
 #include <Python.h>
 
+#include <openssl/err.h>
+
 #include "internal/engine_core.h"
 #include "internal/guard.h"
 
@@ -59,6 +61,16 @@ PyObject *obio_method_handshake(engine_object *self, PyObject *unused);
 PyObject *obio_method_pending_bytes(engine_object *self, PyObject *unused);
 PyObject *obio_method_mark_eof(engine_object *self, PyObject *unused);
 
-PyObject *obio_face_method(PyTypeObject *engine, PyObject *arguments);
+PyObject *obio_exactly(PyObject *data, size_t room, size_t count);
+
+extern PyType_Spec obio_queue_spec;
+
+int obio_is_size(PyObject *argument, size_t *size);
+int obio_is_data(PyObject *argument);
+PyObject *obio_in_python(PyObject *self, const char *name, PyObject *const *arguments, Py_ssize_t count,
+                         PyObject *names);
+PyObject *obio_face_queue_read(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_face_queue_write(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_face_method(PyTypeObject *engine, PyTypeObject *queue, PyObject *arguments);
 
 #endif

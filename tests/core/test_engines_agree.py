@@ -1,0 +1,207 @@
+"""Both engines, driven with the same calls, give the same answers and the same exceptions.
+
+``EXAMPLES=2000 pytest tests/core/test_engines_agree.py`` looks longer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from openssl_bio import SSL, crypto
+from openssl_bio._core import engine, guard, native
+from openssl_bio._core._lib import lib
+from openssl_bio._core.errors import ErrorTable
+from openssl_bio._core.pointers import own
+from openssl_bio.pyopenssl._errors import SSL_ERRORS
+
+EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
+
+
+def identity() -> tuple[crypto.X509, crypto.PKey]:
+    """A certificate whose signatures all have the same length, so that all flights have."""
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "agree.test")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1000, now - timedelta(1), now + timedelta(1))
+    return crypto.X509.from_cryptography(builder.sign(key, None)), crypto.PKey.from_cryptography_key(key)
+
+
+CERTIFICATE, KEY = identity()
+
+
+class Reference(engine.Engine):
+    """The reference engine by itself."""
+
+    _errors: ClassVar[ErrorTable] = SSL_ERRORS
+
+    def __init__(self, context: Any, *, server: bool) -> None:
+        self._guard, self._pending = guard.Guard(self._errors), []
+        super().__init__(new_ssl(context, server=server))
+
+
+class InC(native.Engine):
+    """The C engine by itself."""
+
+    _errors: ClassVar[ErrorTable] = SSL_ERRORS
+
+    def __init__(self, context: Any, *, server: bool) -> None:
+        self._guard, self._pending = native.Guard(self._errors), []
+        super().__init__(new_ssl(context, server=server))
+
+
+def new_ssl(context: Any, *, server: bool) -> Any:
+    ssl = own(lib.SSL_new(context._use().ctx), lib.obio_free, SSL_ERRORS, "SSL_new")
+    (lib.SSL_set_accept_state if server else lib.SSL_set_connect_state)(ssl)
+    return ssl
+
+
+def contexts(version: int, partial: bool) -> tuple[SSL.Context, SSL.Context]:
+    made = SSL.Context(SSL.TLS_METHOD), SSL.Context(SSL.TLS_METHOD)
+    for context in made:
+        context.set_min_proto_version(version)
+        context.set_max_proto_version(version)
+        context.set_options(SSL.OP_NO_TICKET)  # the length of a ticket depends on chance
+        if partial:
+            context.set_mode(SSL.MODE_RELEASE_BUFFERS | lib.SSL_MODE_ENABLE_PARTIAL_WRITE)
+    made[1].use_certificate(CERTIFICATE)
+    made[1].use_privatekey(KEY)
+    return made
+
+
+def answer(call: Callable[[], Any]) -> tuple[str, Any]:
+    """What a call gave, or the exception it raised."""
+    try:
+        return "returned", call()
+    except Exception as error:
+        return type(error).__name__, str(error)
+
+
+ENDS = st.sampled_from([0, 1])
+SIZES = st.one_of(st.integers(0, 300), st.sampled_from([1023, 1024, 1025, 16384, 16385, 70_000, 1 << 20]))
+DATA = st.builds(lambda size, byte: bytes([byte]) * size, SIZES.filter(lambda n: n < 100_000), st.integers(0, 255))
+
+
+class Agreement(RuleBasedStateMachine):
+    """Two pairs of connections, one for each engine; every rule does the same to both."""
+
+    pairs: list[tuple[Any, Any]]
+
+    @initialize(version=st.sampled_from([0x303, 0x304]), partial=st.booleans(), shaken=st.booleans())
+    def start(self, version: int, partial: bool, shaken: bool) -> None:
+        made = contexts(version, partial)
+        self.pairs = [(kind(made[0], server=False), kind(made[1], server=True)) for kind in (Reference, InC)]
+        if shaken:
+            for _ in range(5):
+                for end in (0, 1):
+                    self.both(lambda pair, end=end: pair[end]._handshake())
+                    self.carry(end, 1 << 20)
+
+    def both(self, call: Callable[[tuple[Any, Any]], Any]) -> Any:
+        reference, in_c = (answer(lambda pair=pair: call(pair)) for pair in self.pairs)
+        shown = [str(x)[:200] for x in (reference, in_c)]
+        assert in_c == reference, shown
+        return reference
+
+    def carry(self, end: int, size: int, harm: int | None = None) -> None:
+        """Ciphertext of one end to the other; ``harm`` is where a byte is changed."""
+        sizes = []
+        for pair in self.pairs:
+            data = bytearray(pair[end]._take(size))
+            sizes.append(len(data))
+            if harm is not None and data:
+                data[harm % len(data)] ^= 0x55
+            assert pair[1 - end]._feed(bytes(data)) == len(data)
+        assert sizes[0] == sizes[1]
+
+    @rule(end=ENDS)
+    def handshake(self, end: int) -> None:
+        self.both(lambda pair: pair[end]._handshake())
+
+    @rule(end=ENDS, size=SIZES)
+    def read(self, end: int, size: int) -> None:
+        self.both(lambda pair: pair[end]._read(size))
+
+    @rule(end=ENDS, size=SIZES)
+    def read_into(self, end: int, size: int) -> None:
+        def call(pair: tuple[Any, Any]) -> tuple[int, bytes]:
+            buffer = bytearray(size)
+            return pair[end]._read_into(buffer, size), bytes(buffer)
+
+        self.both(call)
+
+    @rule(end=ENDS, size=SIZES)
+    def peek(self, end: int, size: int) -> None:
+        self.both(lambda pair: pair[end]._peek(size))
+
+    @rule(end=ENDS, data=DATA)
+    def write(self, end: int, data: bytes) -> None:
+        self.both(lambda pair: pair[end]._write(data))
+
+    @rule(end=ENDS, data=st.lists(DATA, max_size=3))
+    def write_many(self, end: int, data: list[bytes]) -> None:
+        self.both(lambda pair: pair[end]._write_many(data))
+
+    @rule(end=ENDS, size=SIZES)
+    def move(self, end: int, size: int) -> None:
+        self.carry(end, size)
+
+    @rule(end=ENDS)
+    def move_all(self, end: int) -> None:
+        self.carry(end, 1 << 30)
+
+    @rule(end=ENDS, harm=st.integers(0, 100_000), chance=st.integers(0, 9))
+    def damage(self, end: int, harm: int, chance: int) -> None:
+        if chance == 0:
+            self.carry(end, 1 << 20, harm)
+
+    @rule(end=ENDS, chance=st.integers(0, 4))
+    def shutdown(self, end: int, chance: int) -> None:
+        if chance == 0:
+            self.both(lambda pair: pair[end]._shutdown())
+
+    @rule(end=ENDS, chance=st.integers(0, 9))
+    def mark_eof(self, end: int, chance: int) -> None:
+        if chance == 0:
+            self.both(lambda pair: pair[end]._mark_eof())
+
+    @rule(end=ENDS, data=DATA)
+    def one_call(self, end: int, data: bytes) -> None:
+        """Seal at one end, open at the other."""
+
+        def call(pair: tuple[Any, Any]) -> tuple[int, bytes]:
+            ciphertext = pair[end].send_data(data)
+            return len(ciphertext), pair[1 - end].receive_data(ciphertext)
+
+        self.both(call)
+
+    @rule(end=ENDS, at=st.integers(0, 1000))
+    def one_call_in_parts(self, end: int, at: int) -> None:
+        def call(pair: tuple[Any, Any]) -> tuple[int, bytes, bytes]:
+            ciphertext = pair[end].data_to_send()
+            return len(ciphertext), *(pair[1 - end].receive_data(c) for c in (ciphertext[:at], ciphertext[at:]))
+
+        self.both(call)
+
+    @invariant()
+    def states_agree(self) -> None:
+        if hasattr(self, "pairs"):
+            for end in (0, 1):
+                self.both(lambda pair, end=end: pair[end]._pending_bytes())
+                self.both(lambda pair, end=end: pair[end]._waiting_bytes())
+                self.both(lambda pair, end=end: pair[end]._wants_read())
+                self.both(lambda pair, end=end: pair[end]._failure and pair[end]._failure.kind)
+
+
+Agreement.TestCase.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=30, deadline=None, derandomize="EXAMPLES" not in os.environ
+)
+TestEnginesAgree = Agreement.TestCase
