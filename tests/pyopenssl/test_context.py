@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from openssl_bio import SSL
@@ -58,6 +60,29 @@ def test_between_certificate_and_key_the_old_pair_serves(
         assert certificate is not None
         served.append(certificate.get_subject().CN)
     assert served == ["example.test", "example.test", "a client"]
+
+
+def test_the_last_pair_serves_also_the_second_time(
+    version: int, ca: Identity, server_identity: Identity, client_identity: Identity, tmp_path: Path
+) -> None:
+    """What stands in for an incomplete pair is the pair before it, not one from before that."""
+    server = server_context(version, server_identity)
+    client = client_context(version, ca)
+    third = ca.issue("a third", tmp_path, b"DNS:third.test")
+
+    def served() -> str | None:
+        certificate = Pair(client, server).handshake().client.get_peer_certificate()
+        assert certificate is not None
+        return certificate.get_subject().CN
+
+    assert served() == "example.test"
+    server.use_certificate(client_identity.certificate)
+    assert served() == "example.test"
+    server.use_privatekey(client_identity.key)
+    server.use_certificate(third.certificate)
+    assert served() == "a client"
+    server.use_privatekey(third.key)
+    assert served() == "a third"
 
 
 def test_session_id_that_is_too_long() -> None:

@@ -305,6 +305,14 @@ def test_57_mtu(mtu: int | None, client: SSL.Context, server: SSL.Context) -> No
     assert size <= (mtu or 1232)
 
 
+def test_mtu_without_datagrams() -> None:
+    """TLS over a stream has none: there is nothing to set, and libssl must not be asked."""
+    connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+    assert connection.get_cleartext_mtu() == 0
+    with pytest.raises(SSL.Error, match="this is not DTLS"):
+        connection.set_ciphertext_mtu(1200)
+
+
 def test_57_wrong_mtu(client: SSL.Context) -> None:
     connection = SSL.Connection(client)
     with pytest.raises(SSL.Error, match="an MTU of 10 bytes is too small for DTLS"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from openssl_bio import SSL
+from openssl_bio import SSL, crypto
 from tests.helpers import Identity, Pair, client_context, context_of, server_context
 
 Change = Callable[[SSL.Connection], None]
@@ -159,6 +159,22 @@ def test_resumed_connection_passes_the_session_on(easy_client: SSL.Context, serv
         pair.client.set_session(session)
         assert pair.handshake().client.session_reused()
         session = pair.client.get_session()  # type: ignore[assignment]
+
+
+def test_session_does_not_change_its_trust_with_the_context(
+    version: int, ca: Identity, server: SSL.Context, server_identity: Identity
+) -> None:
+    """A session that one context's trust verified is not resumed under another's, given after the handshake."""
+    careless, careful = context_of(version), client_context(version, ca)
+    careless.get_cert_store().add_cert(server_identity.certificate)
+    careless.get_cert_store().set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    careless.set_verify(SSL.VERIFY_PEER)
+    pair = Pair(careless, server).handshake()
+    pair.client.set_context(careful)
+    session = pair.client.get_session()
+    assert session is not None
+    with pytest.raises(ValueError, match="verification was changed"):
+        SSL.Connection(careful).set_session(session)
 
 
 def test_context_may_not_change_under_a_session(version: int, ca: Identity, server: SSL.Context) -> None:

@@ -10,12 +10,13 @@ import functools
 from collections.abc import Callable
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
+from types import TracebackType
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from openssl_bio import _openssl
 from openssl_bio._openssl import ffi, lib
 
-__all__ = ["CData", "ffi", "lib", "load_engine", "needs", "version_text"]
+__all__ = ["CData", "called_by_c", "ffi", "lib", "load_engine", "needs", "version_text"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +44,28 @@ def needs(symbol: str, since: str) -> Callable[[Callable[P, R]], Callable[P, R]]
             raise NotImplementedError(f"{symbol} needs {since}; this is {version_text()} as it was built")
 
         return missing
+
+    return decorate
+
+
+def called_by_c(name: str, fails: int | None, keep: Callable[..., None]) -> Callable[[Callable[..., Any]], None]:
+    """Make a function the body of the C function ``name``, and lose nothing that is raised in it.
+
+    A signal handler may raise at the first instruction of what C calls, before that has a chance to catch anything;
+    cffi would print it and go on. So ``keep(error, *arguments)`` is told, and C is given ``fails``.
+    """
+
+    def decorate(function: Callable[..., Any]) -> None:
+        def called(*arguments: Any) -> Any:
+            return function(*arguments)
+
+        def lost(_kind: type[BaseException], error: BaseException, at: TracebackType) -> None:
+            keep(error, *at.tb_frame.f_locals["arguments"])
+
+        options: dict[str, Any] = {"onerror": lost}
+        if fails is not None:  # a function that returns nothing must not be given None
+            options["error"] = fails
+        ffi.def_extern(name=name, **options)(called)
 
     return decorate
 

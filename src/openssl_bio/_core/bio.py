@@ -13,7 +13,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
-from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core._lib import CData, called_by_c, ffi, lib
 from openssl_bio._core.callbacks import ErrorsAside
 from openssl_bio._core.errors import ErrorTable, clean_queue
 from openssl_bio._core.guard import Guard
@@ -123,8 +123,12 @@ def foreign_bio(box: ByteBox, guard: Guard, problems: list[BaseException], error
         return ForeignBio(own(lib.obio_foreign_new(handle), lib.BIO_free, errors, "obio_foreign_new"), handle)
 
 
-@ffi.def_extern(error=_RAISED)
-def py_bio_read(handle: CData, buffer: CData, size: int) -> int:
+def _keep(error: BaseException, handle: CData, *_rest: object) -> None:
+    ffi.from_handle(handle).problems.append(error)
+
+
+@called_by_c("py_bio_read", _RAISED, _keep)
+def _bio_read(handle: CData, buffer: CData, size: int) -> int:
     """libssl wants up to ``size`` bytes of a foreign BIO."""
     result = _RAISED
     with ErrorsAside(), ffi.from_handle(handle) as box:
@@ -132,8 +136,8 @@ def py_bio_read(handle: CData, buffer: CData, size: int) -> int:
     return result
 
 
-@ffi.def_extern(error=_RAISED)
-def py_bio_write(handle: CData, data: CData, size: int) -> int:
+@called_by_c("py_bio_write", _RAISED, _keep)
+def _bio_write(handle: CData, data: CData, size: int) -> int:
     """libssl has bytes for a foreign BIO, which takes them all."""
     result = _RAISED
     with ErrorsAside(), ffi.from_handle(handle) as box:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core._lib import CData, called_by_c, ffi, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pointers import fill, shared_certificate, taken
 from openssl_bio._core.protocols import join_protocols, split_protocols
@@ -73,6 +73,11 @@ class ErrorsAside:
 def entry_point(name: str, *, fails: int | None, ssl: Callable[..., CData] = _first_argument) -> Callable[[Body], Body]:
     """Make a function the body of the C function ``name``; ``fails`` is what C gets when it raises."""
 
+    def keep(error: BaseException, *arguments: Any) -> None:
+        connection = connection_of(ssl(*arguments))
+        if connection is not None:
+            connection._pending.append(error)
+
     def decorate(body: Body) -> Body:
         def entry(*arguments: Any) -> int | None:
             connection = connection_of(ssl(*arguments))
@@ -89,7 +94,7 @@ def entry_point(name: str, *, fails: int | None, ssl: Callable[..., CData] = _fi
                     connection._guard.callbacks -= 1
 
         if hasattr(lib, name) or not name.startswith(_OPTIONAL):
-            ffi.def_extern(name=name)(entry)
+            called_by_c(name, fails, keep)(entry)
         return body
 
     return decorate
@@ -116,7 +121,11 @@ def verify(connection: ConnectionCore, ok: int, store_ctx: CData) -> int:
 def servername(connection: ConnectionCore, _ssl: CData, alert: CData, _arg: CData) -> int:
     """The client's server name is known; the callback may change the context, or answer with an alert's number."""
     alert[0] = connection._servername_alert
-    answer = connection._callback("servername")(connection)
+    connection._is_choosing = True
+    try:
+        answer = connection._callback("servername")(connection)
+    finally:
+        connection._is_choosing = False
     if answer is None:
         return int(lib.SSL_TLSEXT_ERR_OK)
     alert[0] = answer if isinstance(answer, int) else lib.SSL_AD_INTERNAL_ERROR
@@ -203,10 +212,14 @@ def cookie_verify(connection: ConnectionCore, _ssl: CData, cookie: CData, size: 
     return 1 if connection._callback("cookie_verify")(connection, taken(cookie, size)) else 0
 
 
+def _ignore(*_arguments: object) -> None:
+    """For what libssl goes on telling after the context was changed for one that does not want to know."""
+
+
 @entry_point("py_info", fails=None)
 def info(connection: ConnectionCore, _ssl: CData, where: int, value: int) -> None:
     """Something happened in the handshake, or an alert passed."""
-    connection._callback("info")(connection, where, value)
+    connection._callback("info", _ignore)(connection, where, value)
 
 
 @entry_point("py_keylog", fails=None)
@@ -220,7 +233,7 @@ def message(  # noqa: PLR0917 - libssl's
     connection: ConnectionCore, sent: int, version: int, content_type: int, data: CData, size: int, *_rest: CData
 ) -> None:
     """A protocol message, or the header of a record, was sent or received."""
-    connection._callback("message")(connection, bool(sent), version, content_type, taken(data, size))
+    connection._callback("message", _ignore)(connection, bool(sent), version, content_type, taken(data, size))
 
 
 @entry_point("py_psk_client", fails=0)
@@ -229,7 +242,7 @@ def psk_client(  # noqa: PLR0917 - libssl's
 ) -> int:
     """The server takes a pre-shared key: which, by what name; the hint is None on TLS 1.3."""
     given = None if hint == ffi.NULL else bytes(ffi.string(hint))
-    name, secret = connection._callback("psk_client")(connection, given)
+    name, secret = connection._callback("psk_client", lambda *_: (b"", b""))(connection, given)
     fill(identity, identity_room, name + b"\0", "the identity with its final zero byte")
     return fill(key, room, secret, "the pre-shared key")
 
@@ -238,4 +251,5 @@ def psk_client(  # noqa: PLR0917 - libssl's
 def psk_server(connection: ConnectionCore, _ssl: CData, identity: CData, key: CData, room: int) -> int:
     """The client names a pre-shared key; no bytes refuse it."""
     name = None if identity == ffi.NULL else bytes(ffi.string(identity))
-    return fill(key, room, connection._callback("psk_server")(connection, name), "the pre-shared key")
+    secret = connection._callback("psk_server", lambda *_: b"")(connection, name)
+    return fill(key, room, secret, "the pre-shared key")

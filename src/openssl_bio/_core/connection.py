@@ -23,6 +23,7 @@ from openssl_bio._core.bio import ByteBox, foreign_bio
 from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.engines import Engine, Guard
+from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.identity import Identity, copied_certificate
 from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
 from openssl_bio._core.pump import SocketPump
@@ -31,6 +32,8 @@ from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, session_id_context
 
 R = TypeVar("R")
+
+NOT_IN_A_HANDSHAKE = "change the context, or set a callback that this has not, unless it is told the server name"
 _COPIED = frozenset({"info", "message", "psk_client", "psk_server"})
 
 
@@ -66,6 +69,7 @@ class ConnectionCore(Engine, TwinSettings):
         self._session_id_context: bytes | None = None  # the connection's own
         self._is_separate = False  # it has another session id context than its SSL_CTX
         self._resumes: SessionCore | None = None
+        self._is_choosing = False  # the callback for the server name runs, which may change the context
         self._has_own_ctx = False
         self._identity = Identity()
         self._own_settings: dict[str, Call] = {}
@@ -163,7 +167,19 @@ class ConnectionCore(Engine, TwinSettings):
             call(self.ssl)
         self._identity.apply(self.ssl, self._errors, 1)
 
+    def _refuse_in_callback(self, deed: str) -> None:
+        """Raise the face's error for misuse if a callback runs: libssl would crash, now or later."""
+        if self._guard.callbacks:
+            raise self._errors.error(Outcome(Kind.MISUSE, detail=f"a callback cannot {deed}"))
+
     def _attach(self, generation: Generation) -> None:
+        """Use another SSL_CTX.
+
+        libssl frees the old one's certificates, and in the middle of a handshake it may have chosen one of them. So it
+        crashes unless that is done between its steps, or in the callback that is meant for it.
+        """
+        if not self._is_choosing and not lib.SSL_is_init_finished(self.ssl):
+            self._refuse_in_callback(NOT_IN_A_HANDSHAKE)
         self._errors.check(lib.SSL_set_SSL_CTX(self.ssl, generation.ctx) != ffi.NULL, "SSL_set_SSL_CTX")
         self._generation = generation
 
@@ -171,8 +187,10 @@ class ConnectionCore(Engine, TwinSettings):
         generation = context._use()
         with self._guard:
             self._refuse_session(self._demand, context, generation)
-            self._trusts_otherwise |= generation.store != self._generation.store
+            trusts_otherwise = generation.store != self._generation.store
             self._attach(generation)
+            self._trusts_otherwise |= trusts_otherwise
+            self._demand_is_mixed |= trusts_otherwise and not lib.SSL_in_before(self.ssl)
             self._context, self._has_own_ctx = context, False
             self._identity, self._own_settings = Identity(), {}
             self._separate_sessions()
@@ -181,6 +199,7 @@ class ConnectionCore(Engine, TwinSettings):
 
     def _set_role(self, *, server: bool) -> None:
         with self._guard:
+            self._refuse_in_callback("change the role of the connection it was called for")
             (lib.SSL_set_accept_state if server else lib.SSL_set_connect_state)(self.ssl)
             self._separate_sessions()
 
@@ -203,14 +222,16 @@ class ConnectionCore(Engine, TwinSettings):
                 name, is_address = host.lower(), False
             demand = replace(self._demand, host=name)
             self._refuse_session(demand, self._context, self._generation)
+            # What can fail comes first: the name that was verified before stays until then.
             if is_address:
                 done = lib.X509_VERIFY_PARAM_set1_ip_asc(param, name.encode())
+                self._errors.check(done, f"{host!r} cannot be verified")
                 lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0)
             else:
-                lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0)
-                lib.X509_VERIFY_PARAM_set_hostflags(param, flags)
                 done = lib.X509_VERIFY_PARAM_set1_host(param, name.encode("ascii"), len(name))
-            self._errors.check(done, f"{host!r} cannot be verified")
+                self._errors.check(done, f"{host!r} cannot be verified")
+                lib.X509_VERIFY_PARAM_set_hostflags(param, flags)
+                lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0)
             self._record_demand(demand)
 
     # -- what is demanded of the peer, and which sessions meet it ---------------------------------------------------
@@ -262,6 +283,7 @@ class ConnectionCore(Engine, TwinSettings):
     def _set_session(self, session: SessionCore) -> None:
         """Resume a session; ValueError if it is another context's, or was verified with less than is demanded."""
         with self._guard:
+            self._refuse_in_callback("change the session of the connection it was called for")
             _refuse(session, self._demand, self._context, self._generation)
             copy = own(lib.SSL_SESSION_dup(session.session), lib.SSL_SESSION_free, self._errors, "SSL_SESSION_dup")
             self._errors.check(lib.SSL_set_session(self.ssl, copy), "the session cannot be resumed here")

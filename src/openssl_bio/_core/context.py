@@ -141,7 +141,7 @@ class ContextCore(TwinSettings):
     def _serving(self) -> Generation:
         """The current generation, or between a new certificate and its key one with the last matching pair."""
         if self._identity.complete or self._live_identity is None:
-            self._live_identity = self._identity if self._identity.slots else None
+            self._live_identity, self._stand_in = self._identity if self._identity.slots else None, None
             return self._current()
         if self._stand_in is None:
             self._stand_in = self._compile(self._live_identity)
@@ -213,6 +213,8 @@ class ContextCore(TwinSettings):
         if not identity.equals(self._identity):
             self._generation = self._compile(identity)
             self._identity = identity
+            if self._live_identity is not None and identity.complete:
+                self._live_identity, self._stand_in = identity, None
 
     def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
         entry = ffi.NULL if callback is None else lib.py_verify

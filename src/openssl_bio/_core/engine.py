@@ -138,6 +138,7 @@ class Engine:
         while size > 0:
             room = min(size, PIECE)
             buffer = new_buffer(room)
+            self._outcome.count = 0  # a signal handler may raise before the operation begins
             try:
                 count = self._run(lib.obio_read, buffer, room)
             except BaseException:
@@ -162,6 +163,7 @@ class Engine:
                 return len(data)
             self._refuse()
             with ffi.from_buffer("unsigned char[]", view, require_writable=True) as target:
+                self._outcome.count = 0
                 try:
                     count = self._run(lib.obio_read, target, size)
                 except BaseException:

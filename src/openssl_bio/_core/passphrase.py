@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeAlias
 
-from openssl_bio._core._lib import CData, ffi
+from openssl_bio._core._lib import CData, called_by_c, ffi
 
 __all__ = ["NO_PASSPHRASE", "Ask", "PassphraseRequest"]
 
@@ -69,8 +69,12 @@ class PassphraseRequest:
             self._problem = None
 
 
-@ffi.def_extern(error=-1)
-def py_passphrase(buffer: CData, size: int, writing: int, request: CData) -> int:
+def _keep(error: BaseException, _buffer: CData, _size: int, _writing: int, request: CData) -> None:
+    ffi.from_handle(request)._problem = error
+
+
+@called_by_c("py_passphrase", -1, _keep)
+def _passphrase(buffer: CData, size: int, writing: int, request: CData) -> int:
     """OpenSSL's ``pem_password_cb``; ``request`` is the handle of a `PassphraseRequest`."""
     asked: PassphraseRequest = ffi.from_handle(request)
     return asked.answer(buffer, size, bool(writing))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NoReturn
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
-from openssl_bio._core.errors import ErrorTable
+from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.pump import SLICE, SocketPump
 from openssl_bio.pyopenssl._arguments import c_string, integer, without_text
@@ -179,7 +179,8 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         part = data if self._datagrams else data[:SLICE]
         count: int = pump.drive(self, "send", lambda: self._write(part))
         if count > len(part):
-            raise SSL_ERRORS.failure(f"bad write retry: {count} bytes wait to be sent, and {len(part)} were given")
+            detail = f"bad write retry: {count} bytes wait to be sent, and {len(part)} were given"
+            raise SSL_ERRORS.error(Outcome(Kind.SSL, detail=detail))
         return count
 
     write = send

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.context import ContextCore
-from openssl_bio._core.errors import ErrorTable
+from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.pem import read_file
 from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
@@ -87,7 +87,7 @@ class Context(ContextCore, Settings, Callbacks):
     def load_verify_locations(self, cafile: Path | None, capath: Path | None = None) -> None:
         """Trust the certificates of a PEM file, of a hashed directory, or both."""
         if cafile is None and capath is None:
-            raise SSL_ERRORS.failure("cafile and capath cannot both be None")
+            raise SSL_ERRORS.error(Outcome(Kind.SSL, detail="cafile and capath cannot both be None"))
         data = None if cafile is None else read_file(cafile, SSL_ERRORS)
         if data is not None:
             self._trust.load_pem(data, repr(cafile))

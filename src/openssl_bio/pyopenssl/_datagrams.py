@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from openssl_bio._core._lib import lib, needs
 from openssl_bio._core.connection import ConnectionCore
+from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio.pyopenssl._arguments import integer
 
 __all__ = ["Datagrams"]
@@ -36,6 +37,8 @@ class Datagrams(ConnectionCore):
 
         Source: ``SSL_set_mtu``, and ``SSL_OP_NO_QUERY_MTU``, without which it would not last.
         """
+        if not self._datagrams:
+            raise self._errors.error(Outcome(Kind.SSL, detail="an MTU belongs to datagrams, and this is not DTLS"))
         with self._guard:
             done = lib.SSL_set_mtu(self.ssl, integer(mtu, "mtu"))
             self._errors.check(done, f"an MTU of {mtu} bytes is too small for DTLS")
@@ -43,5 +46,5 @@ class Datagrams(ConnectionCore):
 
     @needs("DTLS_get_data_mtu", "an OpenSSL built with DTLS")
     def get_cleartext_mtu(self) -> int:
-        """How many bytes of plaintext fit into one datagram; 0 before the handshake has chosen a cipher."""
-        return int(self._get(lib.DTLS_get_data_mtu))
+        """How many bytes of plaintext fit into one datagram; 0 before the handshake has chosen a cipher, and on TLS."""
+        return int(self._get(lib.DTLS_get_data_mtu)) if self._datagrams else 0
