@@ -88,7 +88,8 @@ def test_asyncio_streams(server: Any, client: Any, loop: str | None) -> None:
             await writer.wait_closed()
             assert received == BODY
 
-    run(main(), loop_factory(loop))
+    factory = loop_factory(loop)
+    run(main(), factory)
 
 
 @pytest.mark.parametrize("loop", asyncio_loops())
@@ -113,7 +114,8 @@ def test_asyncio_start_tls(server: Any, client: Any, loop: str | None) -> None:
             writer.close()
             await writer.wait_closed()
 
-    run(main(), loop_factory(loop))
+    factory = loop_factory(loop)
+    run(main(), factory)
 
 
 @pytest.mark.parametrize("loop", asyncio_loops())
@@ -127,7 +129,8 @@ def test_asyncio_refuses_a_stranger(server: Any, loop: str | None) -> None:
                     "127.0.0.1", port, ssl=stdlib.create_default_context(), server_hostname="localhost"
                 )
 
-    run(main(), loop_factory(loop))
+    factory = loop_factory(loop)
+    run(main(), factory)
 
 
 # -- trio and anyio ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 # The face and the original have the same names, and mypy knows both too well.
 ours: Any = stdlib
 python: Any = ssl
+# What libssl says is the same only if it is the same libssl.
+SAME_LIBRARY = ours.OPENSSL_VERSION == python.OPENSSL_VERSION
 
 
 def server_context(identity: Identity, module: Any = ours, version: ssl.TLSVersion | None = None) -> Any:

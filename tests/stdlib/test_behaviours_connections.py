@@ -58,7 +58,7 @@ def test_71_sslobject_class(where: str) -> None:
 
     context = Context(stdlib.PROTOCOL_TLS_CLIENT)
     (Context if where == "class" else context).sslobject_class = Sub
-    assert type(context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="a")) is Sub
+    assert type(context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost")) is Sub
 
 
 def wrap(module: Any, protocol: str, bio: Any = None, **options: Any) -> Any:

@@ -87,9 +87,10 @@ def test_exchange(contexts: tuple[Any, Any]) -> None:
             assert file.readline() == b"a line\n"
 
 
-def test_much_data_both_ways(contexts: tuple[Any, Any]) -> None:
-    """One thread reads while the other writes, more than the buffers of the sockets hold."""
-    client, server = contexts
+@pytest.mark.parametrize("module", [ours, python], ids=["both", "client"])
+def test_much_data_both_ways(ca: Identity, server_identity: Identity, version: Any, module: Any) -> None:
+    """One of our threads reads while another writes, more than the buffers of the sockets hold."""
+    client, server = client_context(ca, version=version), server_context(server_identity, module, version)
     data = os.urandom(1 << 16) * 64
     received = bytearray()
     with serving(server, echo) as address, connected(client, address) as connection:

@@ -267,7 +267,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         version = self._version(value, {c.TLSVersion.MINIMUM_SUPPORTED: 0, c.TLSVersion.MAXIMUM_SUPPORTED: 0x304})
         if version == c.TLSVersion.SSLv3:
             self._set_options(self.options & ~lib.SSL_OP_NO_SSLv3)
-        self._set_min_version(version)
+        self._limit_version(self._set_min_version, version)
 
     @property
     def maximum_version(self) -> ssl.TLSVersion:
@@ -277,7 +277,13 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     @maximum_version.setter
     def maximum_version(self, value: int) -> None:
         version = self._version(value, {c.TLSVersion.MINIMUM_SUPPORTED: 0x301, c.TLSVersion.MAXIMUM_SUPPORTED: 0})
-        self._set_max_version(version)
+        self._limit_version(self._set_max_version, version)
+
+    def _limit_version(self, limit: Callable[[int], None], version: int) -> None:
+        try:
+            limit(version)
+        except ssl.SSLError as error:
+            raise ValueError(f"Unsupported TLS/SSL version 0x{version:x}") from error
 
     def _version_limit(self, get: Callable[[CData], int], otherwise: ssl.TLSVersion) -> ssl.TLSVersion:
         """A limit that was set; a context for one version alone has none in Python's ``ssl``."""

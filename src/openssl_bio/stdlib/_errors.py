@@ -62,10 +62,14 @@ _LIBRARIES = {
     51: "ASYNC",
     52: "KDF",
     53: "SM2",
+    54: "ESS",
     55: "PROP",
+    56: "CRMF",
     57: "PROV",
+    58: "CMP",
     59: "OSSL_ENCODER",
     60: "OSSL_DECODER",
+    61: "HTTP",
 }
 # Reasons from here on are common to all libraries, and Python has no names for them.
 _COMMON_REASON = 0x80000
@@ -75,8 +79,17 @@ _NAMES = {
     "illegal Suite B digest": "ILLEGAL_SUITEB_DIGEST",
     "can't find SRP server param": "MISSING_SRP_PARAM",
     "error with the srp params": "SRP_A_CALC",
+    "expecting an ec key": "EXPECTING_A_EC_KEY",
+    "expecting an ecx key": "EXPECTING_A_ECX_KEY",
     "invalid public key": "INVALID_PUBKEY",
+    "partially overlapping buffers": "PARTIALLY_OVERLAPPING",
+    "salt length check failed": "SLEN_CHECK_FAILED",
+    "salt length recovery failed": "SLEN_RECOVERY_FAILED",
+    "can't check dh key": "CANT_CHECK_DH_KEY",
+    "Peer haven't sent GOST certificate, required for selected ciphersuite": "NO_GOST_CERTIFICATE_SENT_BY_PEER",
 }
+# What OpenSSL 3.2 to 3.6 call alerts that are as old as SSL 3; their names are as before.
+_OLD_ALERT = re.compile("^ssl/tls alert ")
 _EOF_TEXT = "EOF occurred in violation of protocol"
 
 
@@ -93,7 +106,8 @@ def _reason(record: ErrorRecord) -> str | None:
     """The name of the reason, such as CERTIFICATE_VERIFY_FAILED: OpenSSL's text for it is the same in small letters."""
     if not record.reason or number(record) >= _COMMON_REASON:
         return None
-    return _NAMES.get(record.reason) or re.sub(r"[^A-Z0-9]+", "_", record.reason.upper())
+    text = _OLD_ALERT.sub("sslv3 alert ", record.reason)
+    return _NAMES.get(text) or re.sub(r"[^A-Z0-9]+", "_", text.upper())
 
 
 def described(make: type[SSLError], errno: int, record: ErrorRecord | None, text: str, addition: str = "") -> SSLError:
