@@ -149,6 +149,9 @@ def test_what_frameworks_use_of_util() -> None:
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_options(SSL.OP_NO_TICKET)
         assert SSL._lib.SSL_CTX_get_options(context._context) & SSL.OP_NO_TICKET
+        assert context._keylog_callback is None
+        context.set_keylog_callback(print)
+        assert context._keylog_callback is not None
         assert util.lib.Cryptography_HAS_KEYLOG == 1
         util.lib.SSL_CTX_new = None
         SSL.Context(SSL.TLS_METHOD)

@@ -82,6 +82,11 @@ class Context(ContextCore, Settings, Callbacks):
         """The ``SSL_CTX *`` of the current generation, for third parties."""
         return self.ctx
 
+    @property
+    def _keylog_callback(self) -> Callable[..., Any] | None:
+        """What `set_keylog_callback` was given, for third parties; Scrapy's tests read it."""
+        return self._callbacks.get("keylog")
+
     # -- trust ------------------------------------------------------------------------------------------------------
 
     def load_verify_locations(self, cafile: Path | None, capath: Path | None = None) -> None:
