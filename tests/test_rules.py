@@ -21,7 +21,10 @@ MODULE_LINES, FUNCTION_LINES = 600, 60
 MOST_DIFFERENCES = 17
 
 # Functions that are declared though no Python of ours calls them, and why.
-UNUSED: dict[str, str] = {}
+UNUSED: dict[str, str] = {
+    "obio_is_denied": "C calls it; tests need it, since nobody has a certificate with such a key",
+    "obio_key_digest": "as above",
+}
 
 
 def load_make_stub() -> ModuleType:

@@ -415,6 +415,17 @@ def test_117_a_used_context_may_change(ca: Identity, server_identity: Identity) 
     assert before.server.read(1) == b"x"
 
 
+def test_loading_leaves_no_cycles(server_identity: Identity) -> None:
+    """What loads certificates and keys is freed without the collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        server_context(server_identity)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_contexts_are_freed_at_once(ca: Identity, server_identity: Identity) -> None:
     """With the collector off, as the event loops need it."""
     gc.collect()

@@ -27,6 +27,7 @@
 #include <openssl/x509v3.h>
 
 #include "datagrams.h"
+#include "denylist.h"
 #include "foreign.h"
 #include "operations.h"
 #include "queue.h"

@@ -58,6 +58,8 @@ class ContextCore(TwinSettings):
     """What connections are made from; see the module's theory of operation."""
 
     _errors: ClassVar[ErrorTable]
+    # What libssl calls for each certificate of a chain where the user has no verify callback: a function of C.
+    _certificate_check: ClassVar[CData] = ffi.NULL
 
     def __init__(self, method: CData, lowest: int = 0, highest: int = 0, mode: int = 0) -> None:
         self._guard = Guard()
@@ -217,7 +219,7 @@ class ContextCore(TwinSettings):
                 self._live_identity, self._stand_in = identity, None
 
     def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
-        entry = ffi.NULL if callback is None else lib.py_verify
+        entry = self._certificate_check if callback is None else lib.py_verify
         self._set(
             "verify",
             (mode, value),

@@ -9,6 +9,7 @@ go on.  Once a request has failed it is not asked again, although OpenSSL may tr
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -35,7 +36,7 @@ class PassphraseRequest:
         self._problem: BaseException | None = None
         self.missing = False  # a passphrase was wanted, and there was none
         self.asked = False  # a passphrase was wanted, and given
-        self.handle: CData = ffi.new_handle(self)
+        self.handle: CData = ffi.new_handle(weakref.ref(self))  # a reference to itself would be a cycle
 
     def _get(self, maxlen: int, writing: bool) -> bytes:
         given = self._passphrase(maxlen, writing) if callable(self._passphrase) else self._passphrase
@@ -70,11 +71,11 @@ class PassphraseRequest:
 
 
 def _keep(error: BaseException, _buffer: CData, _size: int, _writing: int, request: CData) -> None:
-    ffi.from_handle(request)._problem = error
+    ffi.from_handle(request)()._problem = error
 
 
 @called_by_c("py_passphrase", -1, _keep)
 def _passphrase(buffer: CData, size: int, writing: int, request: CData) -> int:
     """OpenSSL's ``pem_password_cb``; ``request`` is the handle of a `PassphraseRequest`."""
-    asked: PassphraseRequest = ffi.from_handle(request)
+    asked: PassphraseRequest = ffi.from_handle(request)()  # who called OpenSSL keeps it alive
     return asked.answer(buffer, size, bool(writing))

@@ -75,6 +75,8 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     """
 
     _errors: ClassVar[ErrorTable] = SETUP_ERRORS
+    # Some public keys are refused whoever vouches for them, as in Python since 3.15.2.
+    _certificate_check: ClassVar[CData] = lib.obio_denylist_callback()
 
     sslobject_class: type[SSLObject] = SSLObject
     sslsocket_class: type[SSLSocket] = SSLSocket
