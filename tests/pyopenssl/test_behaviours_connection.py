@@ -360,7 +360,7 @@ def test_43_other_flags_are_ignored(pair: Pair) -> None:
     assert pair.server.recv(2, ~MSG_PEEK) == b"ta"
 
 
-@pytest.mark.parametrize("wrong", [b"1234", memoryview(b"1234"), "1234", 5, None], ids=lambda w: type(w).__name__)
+@pytest.mark.parametrize("wrong", [b"1234", memoryview(b"1234"), "1234", 5, None], ids=lambda it: type(it).__name__)
 def test_44_wrong_buffer_consumes_nothing(pair: Pair, wrong: Any) -> None:
     """pyOpenSSL has read the data by the time it finds that it cannot store it."""
     pair.client.send(b"data")
