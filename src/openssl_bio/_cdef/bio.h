@@ -3,8 +3,6 @@ BIO *BIO_new_mem_buf(const void *data, int size);
 const BIO_METHOD *BIO_s_mem(void);
 const BIO_METHOD *BIO_s_socket(void);
 long BIO_set_fd(BIO *bio, int fd, int close_flag);
-int BIO_read_ex(BIO *bio, void *buffer, size_t size, size_t *got);
-int BIO_write_ex(BIO *bio, const void *data, size_t size, size_t *put);
 int BIO_should_retry(BIO *bio);
 int BIO_up_ref(BIO *bio);
 int BIO_free(BIO *bio);

@@ -26,6 +26,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "transfers.h"
 #include "datagrams.h"
 #include "denylist.h"
 #include "foreign.h"

@@ -2,6 +2,8 @@ SSL *SSL_new(SSL_CTX *ctx);
 void SSL_free(SSL *ssl);
 void SSL_set0_rbio(SSL *ssl, BIO *bio);
 void SSL_set0_wbio(SSL *ssl, BIO *bio);
+BIO *SSL_get_rbio(const SSL *ssl);
+BIO *SSL_get_wbio(const SSL *ssl);
 SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
 void *SSL_get_ex_data(const SSL *ssl, int index);
 int SSL_set_ex_data(SSL *ssl, int index, void *data);

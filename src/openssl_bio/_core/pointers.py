@@ -16,7 +16,8 @@ from openssl_bio._core.errors import ErrorTable
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 
-_new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
+# ``ffi.new`` for what C will fill in: it holds what was in memory before.
+new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
 
 
 def own(pointer: CData, free: Callable[[CData], object], errors: ErrorTable, what: str) -> CData:
@@ -31,7 +32,7 @@ def own(pointer: CData, free: Callable[[CData], object], errors: ErrorTable, wha
 
 def new_buffer(size: int) -> CData:
     """``size`` bytes for C to write into, not cleared."""
-    return _new_uncleared("unsigned char[]", size)
+    return new_uncleared("unsigned char[]", size)
 
 
 def taken(buffer: CData, size: int) -> bytes:

@@ -6,8 +6,10 @@ it writes to the descriptor.  Only here does anything wait, and while it waits t
 wait for data while another writes.
 
 Reading takes from the descriptor exactly what libssl would: the header of a record, then its body.  So what the kernel
-still has is what ``select`` sees, and bytes after the end of TLS stay there.  Counts stand in memory of C, where the
-reading and writing functions put them: a signal handler that raises right after one of those loses nothing.
+still has is what ``select`` sees, and bytes after the end of TLS stay there.
+
+A signal handler may raise between any two steps.  So bytes are moved and counted by one call of C, both or neither
+(`_native/transfers.c`), and every step can be repeated.
 
 Nothing is reported as done before the descriptor has taken it.  Where it will not take all at once, the caller is told
 to wait (`Kind.WANT_WRITE`), and the same call later finishes the work and returns what is *owed*, as libssl does.
@@ -21,12 +23,12 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.engine import Engine
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
-from openssl_bio._core.pointers import new_buffer, own
+from openssl_bio._core.pointers import new_uncleared, own
 
 HEADER = 5  # bytes before the body of a TLS record
 LARGEST = 1 << 16  # bytes that one read may bring: a datagram, or a record's body
@@ -38,28 +40,33 @@ def _last_error() -> int:
     return int(ffi.getwinerror()[0] if hasattr(ffi, "getwinerror") else ffi.errno)
 
 
-class _Framing:
-    """How many bytes libssl would ask a byte stream for next."""
+class _Framing(NamedTuple):
+    """Where in the stream of records we are: what libssl would ask for next."""
 
-    def __init__(self) -> None:
-        self._header = b""
-        self.wanted = HEADER
+    header: bytes = b""  # as far as it has come
+    wanted: int = HEADER  # bytes that are missing from the header, or from the body
 
-    def advance(self, data: bytes) -> None:
-        """Bytes have come, ``wanted`` at most."""
-        self.wanted -= len(data)
-        if len(self._header) < HEADER:
-            self._header += data
-            if self.wanted == 0:
-                self.wanted = self._body()
-        if self.wanted == 0:
-            self._header, self.wanted = b"", HEADER
+    def after(self, data: bytes) -> _Framing:
+        """Where we are when these bytes, ``wanted`` at most, have come."""
+        header, wanted = self.header, self.wanted - len(data)
+        if len(header) < HEADER:
+            header += data
+            if wanted == 0:
+                wanted = _body(header)
+        return _Framing(header, wanted) if wanted else _Framing()
 
-    def _body(self) -> int:
-        first, second = self._header[:2]
-        if first & 0x80:  # the ClientHello of SSL 2, whose length is in the first two bytes
-            return max(((first & 0x7F) << 8 | second) + 2 - HEADER, 0)
-        return int.from_bytes(self._header[3:5], "big")
+
+def _body(header: bytes) -> int:
+    first, second = header[:2]
+    if first & 0x80:  # the ClientHello of SSL 2, whose length is in the first two bytes
+        return max(((first & 0x7F) << 8 | second) + 2 - HEADER, 0)
+    return int.from_bytes(header[3:5], "big")
+
+
+def _empty_transfer() -> CData:
+    transfer: CData = new_uncleared("obio_transfer *")
+    transfer.start = transfer.size = 0
+    return transfer
 
 
 class SocketPump:
@@ -72,10 +79,10 @@ class SocketPump:
         self._errors = errors
         self._sending, self._receiving = threading.RLock(), threading.RLock()
         self._reader, self._writer = self._new_bio(), self._new_bio()
+        self._arrived, self._leaving = _empty_transfer(), _empty_transfer()
         self._framing = _Framing()
-        self._arrived, self._arrived_size = new_buffer(LARGEST), ffi.new("size_t *")
+        self._next_framing: _Framing | None = None  # once the engine has what arrived
         self._arrivals = 0
-        self._leaving, self._left = b"", ffi.new("size_t *")
         self._owed: dict[str, Any] = {}
 
     def _new_bio(self) -> CData:
@@ -89,7 +96,7 @@ class SocketPump:
     @property
     def blocked(self) -> bool:
         """Whether something waits for the descriptor to take it."""
-        return bool(self._leaving)
+        return bool(self._leaving.size)
 
     # -- running an operation ---------------------------------------------------------------------------------------
 
@@ -129,21 +136,32 @@ class SocketPump:
         with self._receiving:
             if self._arrivals != arrivals:
                 return
-            if self._arrived_size[0] or self._read(engine._datagrams):
-                data = bytes(ffi.buffer(self._arrived, self._arrived_size[0]))
-                engine._feed(data)
-                self._arrived_size[0] = 0
-                self._framing.advance(data)
+            self._settle()
+            if self._arrived.size or self._read(engine._datagrams):
+                self._arrivals += 1
+                arrived = self._arrived
+                self._next_framing = self._framing.after(bytes(ffi.buffer(arrived.data, arrived.size)))
+                self._move(engine, lambda ssl: lib.obio_transfer_drain(arrived, lib.SSL_get_rbio(ssl)))
+                self._settle()
             else:
                 engine._mark_eof()
-            self._arrivals += 1
+                self._arrivals += 1
+
+    def _settle(self) -> None:
+        if self._next_framing is not None and not self._arrived.size:
+            self._framing, self._next_framing = self._next_framing, None
+
+    def _move(self, engine: Engine, move: Callable[[CData], int]) -> None:
+        """Move bytes between a buffer of ours and the engine's memory, all of them."""
+        with engine._guard:
+            self._errors.check(move(engine.ssl), "moving bytes to or from the connection")
 
     def _read(self, datagrams: bool) -> bool:
         """Wait for bytes. False at the end of the stream; raises if the descriptor does not wait, or fails."""
         while True:
             bio = self._point(self._reader)
             room = LARGEST if datagrams else self._framing.wanted
-            if lib.BIO_read_ex(bio, self._arrived, room, self._arrived_size):
+            if lib.obio_transfer_fill(self._arrived, bio, room):
                 return True
             code = _last_error()
             if not lib.BIO_should_retry(bio):
@@ -165,7 +183,7 @@ class SocketPump:
 
     def _flush_if_free(self, engine: Engine) -> None:
         """Write what can be written, unless another thread is about it; a failure will be found by who must write."""
-        while (self._leaving or engine._waiting_bytes()) and self._sending.acquire(blocking=False):
+        while (self._leaving.size or engine._waiting_bytes()) and self._sending.acquire(blocking=False):
             try:
                 if self._write_all(engine) is not None:
                     return
@@ -173,15 +191,15 @@ class SocketPump:
                 self._sending.release()
 
     def _write_all(self, engine: Engine) -> Outcome | None:
-        while self._leaving or engine._waiting_bytes():
-            if not self._leaving:
-                self._leaving = engine._take(SLICE)
+        leaving = self._leaving
+        while leaving.size or engine._waiting_bytes():
+            if not leaving.size:
+                self._move(engine, lambda ssl: lib.obio_transfer_fill(leaving, lib.SSL_get_wbio(ssl), SLICE))
             bio = self._point(self._writer)
-            done = lib.BIO_write_ex(bio, self._leaving, len(self._leaving), self._left)
+            if lib.obio_transfer_drain(leaving, bio):
+                continue
             code = _last_error()
-            if done:
-                self._leaving = self._leaving[self._left[0] :]
-            elif not lib.BIO_should_retry(bio):
+            if not lib.BIO_should_retry(bio):
                 return Outcome(Kind.SYSCALL, errno=code)
             elif code != errno.EINTR:
                 return Outcome(Kind.WANT_WRITE)
