@@ -64,4 +64,3 @@ int X509_STORE_set_purpose(X509_STORE *store, int purpose);
 int X509_STORE_up_ref(X509_STORE *store);
 ASN1_TIME *X509_getm_notAfter(X509 *certificate);
 ASN1_TIME *X509_getm_notBefore(X509 *certificate);
-void sk_X509_NAME_free(struct stack_st_X509_NAME *stack);

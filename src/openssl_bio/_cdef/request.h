@@ -15,6 +15,7 @@ struct stack_st_X509_EXTENSION *X509_REQ_get_extensions(X509_REQ *request);
 int X509_REQ_add_extensions(X509_REQ *request, struct stack_st_X509_EXTENSION *extensions);
 int X509_REQ_get_attr_by_NID(const X509_REQ *request, int nid, int after);
 X509_ATTRIBUTE *X509_REQ_delete_attr(X509_REQ *request, int index);
+int X509_REQ_add1_attr(X509_REQ *request, X509_ATTRIBUTE *attribute);
 void X509_ATTRIBUTE_free(X509_ATTRIBUTE *attribute);
 int X509_REQ_sign(X509_REQ *request, EVP_PKEY *key, const EVP_MD *digest);
 int X509_REQ_verify(X509_REQ *request, EVP_PKEY *key);

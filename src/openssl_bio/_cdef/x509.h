@@ -20,7 +20,6 @@ const X509_NAME *X509_get_subject_name(const X509 *certificate);
 int X509_set_subject_name(X509 *certificate, X509_NAME *name);
 const X509_NAME *X509_get_issuer_name(const X509 *certificate);
 int X509_set_issuer_name(X509 *certificate, X509_NAME *name);
-unsigned long X509_subject_name_hash(X509 *certificate);
 const ASN1_TIME *X509_get0_notBefore(const X509 *certificate);
 const ASN1_TIME *X509_get0_notAfter(const X509 *certificate);
 int X509_set1_notBefore(X509 *certificate, const ASN1_TIME *when);
@@ -38,6 +37,7 @@ void X509_ALGOR_get0(const ASN1_OBJECT **algorithm, int *type, const void **valu
 int X509_get_ext_count(const X509 *certificate);
 const X509_EXTENSION *X509_get_ext(const X509 *certificate, int index);
 int X509_add_ext(X509 *certificate, X509_EXTENSION *extension, int index);
+X509_EXTENSION *X509_delete_ext(X509 *certificate, int index);
 
 X509_NAME *X509_NAME_dup(const X509_NAME *name);
 void X509_NAME_free(X509_NAME *name);
@@ -51,7 +51,7 @@ int X509_NAME_add_entry_by_NID(X509_NAME *name, int nid, int type, const unsigne
 const ASN1_OBJECT *X509_NAME_ENTRY_get_object(const X509_NAME_ENTRY *entry);
 const ASN1_STRING *X509_NAME_ENTRY_get_data(const X509_NAME_ENTRY *entry);
 int X509_NAME_cmp(const X509_NAME *left, const X509_NAME *right);
-unsigned long X509_NAME_hash(X509_NAME *name);
+unsigned long X509_NAME_hash_ex(const X509_NAME *name, OSSL_LIB_CTX *library, const char *properties, int *done);
 char *X509_NAME_oneline(const X509_NAME *name, char *buffer, int size);
 int i2d_X509_NAME(X509_NAME *name, unsigned char **out);
 
@@ -104,6 +104,7 @@ struct stack_st_X509_NAME *sk_X509_NAME_new_null(void);
 int sk_X509_NAME_num(const struct stack_st_X509_NAME *stack);
 X509_NAME *sk_X509_NAME_value(const struct stack_st_X509_NAME *stack, int index);
 int sk_X509_NAME_push(struct stack_st_X509_NAME *stack, X509_NAME *name);
+void sk_X509_NAME_free(struct stack_st_X509_NAME *stack);
 
 X509_NAME *d2i_X509_NAME(X509_NAME **reuse, const unsigned char **data, long size);
 int X509_NAME_ENTRY_set(const X509_NAME_ENTRY *entry);

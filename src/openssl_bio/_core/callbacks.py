@@ -59,8 +59,11 @@ class ErrorsAside:
     def __enter__(self) -> None:
         self._saved: CData = None
         if lib.ERR_peek_error():
-            self._saved = lib.obio_outcome_new()
-            lib.obio_save_errors(self._saved)
+            saved = lib.obio_outcome_new()
+            if saved == ffi.NULL:  # then what libssl had queued is lost
+                return
+            lib.obio_save_errors(saved)
+            self._saved = saved
 
     def __exit__(self, *_exception: object) -> None:
         if self._saved is None:
@@ -177,18 +180,20 @@ def npn_select(
 def status(connection: ConnectionCore, ssl: CData, _arg: CData) -> int:
     """OCSP stapling: a server gives a response, a client judges the one it was given."""
     if lib.SSL_is_server(ssl):
-        return _staple(ssl, connection._callback("ocsp_server", lambda _connection: b"")(connection))
+        return _staple(connection, ssl, connection._callback("ocsp_server", lambda _connection: b"")(connection))
     return _judge_staple(connection, ssl)
 
 
-def _staple(ssl: CData, response: bytes) -> int:
+def _staple(connection: ConnectionCore, ssl: CData, response: bytes) -> int:
     if not response:
         return int(lib.SSL_TLSEXT_ERR_NOACK)
     copy = lib.OPENSSL_malloc(len(response))  # libssl frees it
     if copy == ffi.NULL:
         raise MemoryError
     ffi.memmove(copy, response, len(response))
-    lib.SSL_set_tlsext_status_ocsp_resp(ssl, copy, len(response))
+    if not lib.SSL_set_tlsext_status_ocsp_resp(ssl, copy, len(response)):
+        lib.OPENSSL_free(copy)
+        raise connection._errors.failure("SSL_set_tlsext_status_ocsp_resp")
     return int(lib.SSL_TLSEXT_ERR_OK)
 
 

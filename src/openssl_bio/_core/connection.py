@@ -14,7 +14,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
@@ -109,13 +110,16 @@ class ConnectionCore(Engine, TwinSettings):
     # -- what setting means for a connection (see `twins`) ----------------------------------------------------------
 
     def _put(self, name: str, value: Any, calls: tuple[Call, Call], detail: str = "", *, trust: bool = False) -> None:
+        def apply(ssl: CData) -> None:
+            done = calls[1](ssl)
+            if detail:
+                self._errors.check(done, detail)
+
         with self._guard:
             if detail:  # what fails may leave an SSL half changed: it is tried on an SSL_CTX that nobody uses
                 self._errors.check(calls[0](self._context._scratch()), detail)
-                self._errors.check(calls[1](self.ssl), detail)
-            else:
-                calls[1](self.ssl)
-            self._own_settings[name] = calls[1]
+            apply(self.ssl)
+            self._own_settings[name] = apply
 
     def _ask(self, calls: tuple[Call, Call]) -> int:
         return int(self._get(calls[1]))
@@ -124,23 +128,30 @@ class ConnectionCore(Engine, TwinSettings):
         if identity.extra and not identity.slots:
             raise self._errors.failure("a chain belongs to a certificate: give the connection one of its own first")
         identity.apply(self._context._scratch(), self._errors, 0)
-        identity.apply(self.ssl, self._errors, 1)
+        try:
+            identity.apply(self.ssl, self._errors, 1)
+        except BaseException:
+            self._restore_identity()
+            raise
         self._identity = identity
 
+    def _restore_identity(self) -> None:
+        """Be again who the context and the connection's own identity say, and nobody else."""
+        level = lib.SSL_get_security_level(self.ssl)
+        lib.SSL_set_security_level(self.ssl, 0)  # a level that was set later undoes nothing
+        lib.SSL_certs_clear(self.ssl)
+        replace(self._generation.identity, extra=()).apply(self.ssl, self._errors, 1)
+        self._identity.apply(self.ssl, self._errors, 1)
+        lib.SSL_set_security_level(self.ssl, level)
+
     def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
-        with self._guard:
-            demand = replace(self._demand, mode=mode, callback=value)
-            self._refuse_session(demand, self._context, self._generation)
+        with self._guard, self._demanding(replace(self._demand, mode=mode, callback=value)):
             lib.SSL_set_verify(self.ssl, mode, ffi.NULL if callback is None else lib.py_verify)
             self._verify_callback = callback or _accept_as_is
-            self._record_demand(demand)
 
     def _set_verify_depth(self, depth: int) -> None:
-        with self._guard:
-            demand = replace(self._demand, depth=depth)
-            self._refuse_session(demand, self._context, self._generation)
+        with self._guard, self._demanding(replace(self._demand, depth=depth)):
             super()._set_verify_depth(depth)
-            self._record_demand(demand)
 
     def _set_session_id_context(self, value: bytes) -> None:
         with self._guard:
@@ -160,11 +171,19 @@ class ConnectionCore(Engine, TwinSettings):
             self._own_callbacks[name] = callback
 
     def _move_to_own_ctx(self) -> None:
-        self._attach(self._context._twin_of(self._generation))
+        before = self._generation
+        try:
+            self._attach_with_own(self._context._twin_of(before))
+        except BaseException:
+            self._attach_with_own(before)
+            raise
         self._has_own_ctx = True
+
+    def _attach_with_own(self, generation: Generation) -> None:
+        self._attach(generation)
         # SSL_set_SSL_CTX gave the SSL the certificates, and what goes with them, of the SSL_CTX.
-        for call in self._own_settings.values():
-            call(self.ssl)
+        for apply in self._own_settings.values():
+            apply(self.ssl)
         self._identity.apply(self.ssl, self._errors, 1)
 
     def _refuse_in_callback(self, deed: str) -> None:
@@ -213,28 +232,38 @@ class ConnectionCore(Engine, TwinSettings):
 
     def _set_verify_host(self, host: str, flags: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS) -> None:
         """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
-        with self._guard:
+        try:
+            name = str(ipaddress.ip_address(host))
+            is_address = True
+        except ValueError:
+            name, is_address = host.lower(), False
+        with self._guard, self._demanding(replace(self._demand, host=name)):
             param = lib.SSL_get0_param(self.ssl)
-            try:
-                name = str(ipaddress.ip_address(host))
-                is_address = True
-            except ValueError:
-                name, is_address = host.lower(), False
-            demand = replace(self._demand, host=name)
-            self._refuse_session(demand, self._context, self._generation)
-            # What can fail comes first: the name that was verified before stays until then.
+            # The other kind is forgotten last: where the new one fails, the old one is still verified.
+            what = f"{host!r} cannot be verified"
             if is_address:
-                done = lib.X509_VERIFY_PARAM_set1_ip_asc(param, name.encode())
-                self._errors.check(done, f"{host!r} cannot be verified")
-                lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0)
+                self._errors.check(lib.X509_VERIFY_PARAM_set1_ip_asc(param, name.encode()), what)
+                self._errors.check(lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0), what)
             else:
                 done = lib.X509_VERIFY_PARAM_set1_host(param, name.encode("ascii"), len(name))
-                self._errors.check(done, f"{host!r} cannot be verified")
+                self._errors.check(done, what)
                 lib.X509_VERIFY_PARAM_set_hostflags(param, flags)
-                lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0)
-            self._record_demand(demand)
+                self._errors.check(lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0), what)
 
     # -- what is demanded of the peer, and which sessions meet it ---------------------------------------------------
+
+    @contextmanager
+    def _demanding(self, demand: Demand) -> Iterator[None]:
+        """Set in the block what is demanded from now on; if that fails, it is what it was."""
+        self._refuse_session(demand, self._context, self._generation)
+        before = self._demand, self._demand_is_mixed
+        try:
+            self._record_demand(demand)
+            yield
+        except BaseException:
+            self._demand, self._demand_is_mixed = before
+            self._separate_sessions()
+            raise
 
     def _record_demand(self, demand: Demand) -> None:
         if not demand.equals(self._demand):

@@ -132,13 +132,21 @@ class ContextCore(TwinSettings):
         with self._guard:
             store = self._trust.freeze()
             if self._generation is not None and self._generation.store != store:
-                self._generation = None
+                self._trust_in(store)
             if self._stand_in is not None and self._stand_in.store != store:
                 self._stand_in = None
             self._trust_changed |= self._last_used is not None and self._last_used.store != store
             generation = self._serving()
             self._take_into_use(generation)
             return generation
+
+    def _trust_in(self, store: CData) -> None:
+        """Let the next generation trust another store."""
+        if self._generation is None or self._generation.used:
+            self._generation = None
+        else:
+            lib.SSL_CTX_set1_cert_store(self._generation.ctx, store)
+            self._generation.store = store
 
     def _serving(self) -> Generation:
         """The current generation, or between a new certificate and its key one with the last matching pair."""

@@ -76,6 +76,7 @@ class Engine:
     def _attached(self, attach: Callable[[CData, CData], None], bio: CData | None) -> CData:
         if bio is None:
             method = lib.obio_datagrams() if self._datagrams else lib.BIO_s_mem()
+            self._errors.check(method != ffi.NULL, "obio_datagrams")
             bio = own(lib.BIO_new(method), lib.BIO_free, self._errors, "BIO_new")
         lib.BIO_up_ref(bio)  # the SSL takes one reference, and this object keeps one
         attach(self.ssl, bio)
@@ -242,7 +243,9 @@ class Engine:
             if size <= 0:
                 return b""
             buffer = new_buffer(size)
-            return taken(buffer, lib.BIO_read(self._outgoing, buffer, size))
+            count = lib.BIO_read(self._outgoing, buffer, size)
+            self._errors.check(count > 0, "BIO_read")
+            return taken(buffer, count)
 
     def _mark_eof(self) -> None:
         with self._guard:

@@ -144,7 +144,9 @@ class SettingsCore(ContextCore):
     def _trusted_crls(self) -> int:
         """How many CRLs the trust store has."""
         with self._guard:
-            return int(lib.obio_count_crls(self._trust.pointer))
+            count = int(lib.obio_count_crls(self._trust.pointer))
+            self._errors.check(count >= 0, "obio_count_crls")
+            return count
 
 
 def _free_stack(stack: CData) -> None:

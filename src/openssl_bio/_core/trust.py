@@ -71,6 +71,18 @@ class TrustStore:
             if store is not self.store:
                 self.store, self._frozen = store, False
 
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Several changes, which take effect if the block succeeds."""
+        with self._guard:
+            before = self.store, self._frozen, self._directories
+            self._frozen = True
+            try:
+                yield
+            except BaseException:
+                self.store, self._frozen, self._directories = before
+                raise
+
     @property
     def pointer(self) -> CData:
         """The present X509_STORE."""
@@ -94,7 +106,7 @@ class TrustStore:
 
     def load_pem(self, data: bytes, what: str) -> None:
         """Add every certificate and CRL of PEM text; that there is none is an error, which names ``what``."""
-        with self._changing() as store:
+        with self.all_or_nothing(), self._changing() as store:
             infos = self._parse(data, what)
             found = 0
             for i in range(lib.sk_X509_INFO_num(infos)):
@@ -152,10 +164,11 @@ class TrustStore:
         neither exists the bundle of a well-known distribution.  What does not exist is left out.
         """
         file, directories, chosen = _default_paths()
-        if os.path.isfile(file):
-            self.load_file(file)
-        for directory in filter(os.path.isdir, directories):
-            self.add_directory(directory)
+        with self.all_or_nothing():
+            if os.path.isfile(file):
+                self.load_file(file)
+            for directory in filter(os.path.isdir, directories):
+                self.add_directory(directory)
         # Who set a variable to something empty wants nothing else trusted.
         if chosen or os.path.isfile(file) or any(map(os.path.isdir, directories)):
             return

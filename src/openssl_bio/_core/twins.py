@@ -191,16 +191,10 @@ class TwinSettings(ABC):
     def _set_client_cas(self, names: Sequence[CData], value: tuple[bytes, ...]) -> None:
         """Send these names (owned X509_NAMEs, in DER ``value``) with a request for a client's certificate."""
 
-        def new_stack() -> CData:
-            stack = lib.sk_X509_NAME_new_null()
-            for name in names:
-                lib.sk_X509_NAME_push(stack, lib.X509_NAME_dup(name))
-            return stack
-
         # Both take the stack and the names.
         calls = (
-            lambda ctx: lib.SSL_CTX_set_client_CA_list(ctx, new_stack()),
-            lambda ssl: lib.SSL_set_client_CA_list(ssl, new_stack()),
+            lambda ctx: lib.SSL_CTX_set_client_CA_list(ctx, _stack_of(names, self._errors)),
+            lambda ssl: lib.SSL_set_client_CA_list(ssl, _stack_of(names, self._errors)),
         )
         self._put("client_cas", value, calls)
 
@@ -289,3 +283,22 @@ class TwinSettings(ABC):
     def _on_cookie_verify(self, callback: Callable[..., Any], value: object) -> None:
         entry = lib.py_cookie_verify
         self._set_callback("cookie_verify", callback, value, lambda ctx: lib.SSL_CTX_set_cookie_verify_cb(ctx, entry))
+
+
+def _stack_of(names: Sequence[CData], errors: ErrorTable) -> CData:
+    """A stack with copies of names, for whoever takes both over."""
+    stack = lib.sk_X509_NAME_new_null()
+    errors.check(stack != ffi.NULL, "sk_X509_NAME_new_null")
+    try:
+        for name in names:
+            copy = lib.X509_NAME_dup(name)
+            errors.check(copy != ffi.NULL, "X509_NAME_dup")
+            if not lib.sk_X509_NAME_push(stack, copy):
+                lib.X509_NAME_free(copy)
+                raise errors.failure("sk_X509_NAME_push")
+    except BaseException:
+        for i in range(lib.sk_X509_NAME_num(stack)):
+            lib.X509_NAME_free(lib.sk_X509_NAME_value(stack, i))
+        lib.sk_X509_NAME_free(stack)
+        raise
+    return stack

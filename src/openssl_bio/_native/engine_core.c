@@ -24,6 +24,13 @@
 
 enum { HEADER = 5, RECORD = 16 * 1024 };
 
+static BIO *new_datagrams(void)
+{
+    const BIO_METHOD *method = obio_datagrams();
+
+    return method == NULL ? NULL : BIO_new(method);
+}
+
 static int attach(obio_engine *engine, BIO **slot, obio_box **box, BIO *given, void (*set)(SSL *, BIO *))
 {
     BIO *bio = given;
@@ -31,7 +38,7 @@ static int attach(obio_engine *engine, BIO **slot, obio_box **box, BIO *given, v
     if (given != NULL)
         BIO_up_ref(bio);
     else
-        bio = engine->datagrams ? BIO_new(obio_datagrams()) : obio_box_new(0);
+        bio = engine->datagrams ? new_datagrams() : obio_box_new(0);
     if (bio == NULL)
         return 0;
     *box = obio_box_of(bio);

@@ -186,12 +186,16 @@ int obio_shutdown(SSL *ssl, obio_outcome *outcome)
 /* The count is 1 when a ClientHello with a valid cookie has come. */
 int obio_listen(SSL *ssl, obio_outcome *outcome)
 {
-    BIO_ADDR *peer = BIO_ADDR_new();
+    BIO_ADDR *peer;
     int result;
 
     obio_begin(outcome);
-    if (peer == NULL)
-        return obio_conclude(ssl, -1, 0, outcome);
+    peer = BIO_ADDR_new();
+    if (peer == NULL) {
+        obio_save_errors(outcome);
+        outcome->ssl_error = SSL_ERROR_SSL;
+        return SSL_ERROR_SSL;
+    }
     result = DTLSv1_listen(ssl, peer);
     BIO_ADDR_free(peer);
     if (result == 0) { /* it tells SSL_get_error() nothing */

@@ -15,10 +15,11 @@
 
 static CRYPTO_THREAD_LOCAL receiver;
 static CRYPTO_ONCE receiver_once = CRYPTO_ONCE_STATIC_INIT;
+static int has_receiver;
 
 static void make_receiver(void)
 {
-    CRYPTO_THREAD_init_local(&receiver, NULL);
+    has_receiver = CRYPTO_THREAD_init_local(&receiver, NULL);
 }
 
 static void pass_on(SSL_CTX *from, SSL_SESSION *session)
@@ -31,7 +32,7 @@ static void pass_on(SSL_CTX *from, SSL_SESSION *session)
 
     (void)from;
     size = i2d_SSL_SESSION(session, &der);
-    if (to == NULL || size <= 0)
+    if (size <= 0)
         return;
     cursor = der;
     copy = d2i_SSL_SESSION(NULL, &cursor, size);
@@ -61,9 +62,10 @@ int obio_inherit_sessions(SSL_CTX *to, SSL_CTX *from)
 {
     if (!inherit_ticket_keys(to, from))
         return 0;
-    if (!CRYPTO_THREAD_run_once(&receiver_once, make_receiver))
+    if (!CRYPTO_THREAD_run_once(&receiver_once, make_receiver) || !has_receiver)
         return 0;
-    CRYPTO_THREAD_set_local(&receiver, to);
+    if (!CRYPTO_THREAD_set_local(&receiver, to))
+        return 0;
     SSL_CTX_sess_set_remove_cb(from, pass_on);
 #if OPENSSL_VERSION_NUMBER >= 0x30400000L
     SSL_CTX_flush_sessions_ex(from, 0);

@@ -42,17 +42,20 @@ int obio_copy_store(X509_STORE *to, X509_STORE *from)
     return ok && X509_STORE_set1_param(to, X509_STORE_get0_param(from));
 }
 
-/* How many CRLs there are. */
+/* How many CRLs there are; -1 with the error queued if that cannot be told. */
 int obio_count_crls(X509_STORE *store)
 {
     int count = 0;
 #if OPENSSL_VERSION_NUMBER >= 0x30300000L
     STACK_OF(X509_OBJECT) *objects = X509_STORE_get1_objects(store);
+
+    if (objects == NULL)
+        return -1;
 #else
     const STACK_OF(X509_OBJECT) *objects;
 
     if (!X509_STORE_lock(store))
-        return 0;
+        return -1;
     objects = X509_STORE_get0_objects(store);
 #endif
     for (int i = 0; i < sk_X509_OBJECT_num(objects); i++)

@@ -30,7 +30,8 @@ def digest_named(name: str | bytes) -> CData:
     if not isinstance(name, str | bytes):
         raise TypeError("digest must be a string")
     text = name.encode() if isinstance(name, str) else name
-    method = ffi.NULL if b"\0" in text else lib.EVP_get_digestbyname(text)
+    with clean_queue:
+        method = ffi.NULL if b"\0" in text else lib.EVP_get_digestbyname(text)
     if method == ffi.NULL:
         raise ValueError("No such digest method")
     return method

@@ -93,11 +93,11 @@ class Context(ContextCore, Settings, Callbacks):
         """Trust the certificates of a PEM file, of a hashed directory, or both."""
         if cafile is None and capath is None:
             raise SSL_ERRORS.error(Outcome(Kind.SSL, detail="cafile and capath cannot both be None"))
-        data = None if cafile is None else read_file(cafile, SSL_ERRORS)
-        if data is not None:
-            self._trust.load_pem(data, repr(cafile))
-        if capath is not None:
-            self._trust.add_directory(capath)
+        with self._trust.all_or_nothing():
+            if cafile is not None:
+                self._trust.load_pem(read_file(cafile, SSL_ERRORS), repr(cafile))
+            if capath is not None:
+                self._trust.add_directory(capath)
 
     def set_default_verify_paths(self) -> None:
         """Trust what the system trusts: SSL_CERT_FILE, SSL_CERT_DIR, or where the platform keeps its certificates."""

@@ -90,8 +90,7 @@ class Revoked:
         with clean_queue:
             code = own(lib.ASN1_ENUMERATED_new(), lib.ASN1_ENUMERATED_free, CRYPTO_ERRORS, "ASN1_ENUMERATED_new")
             CRYPTO_ERRORS.check(lib.ASN1_ENUMERATED_set(code, number), "ASN1_ENUMERATED_set")
-            self._delete_reason()
-            added = lib.X509_REVOKED_add1_ext_i2d(self._revoked, lib.NID_crl_reason, code, 0, 0)
+            added = lib.X509_REVOKED_add1_ext_i2d(self._revoked, lib.NID_crl_reason, code, 0, lib.X509V3_ADD_REPLACE)
             CRYPTO_ERRORS.check(added == 1, "X509_REVOKED_add1_ext_i2d")
 
     def _reason_index(self) -> int:
@@ -170,8 +169,10 @@ class CRL:
     def get_revoked(self) -> tuple[Revoked, ...] | None:
         """Copies of the entries; None if there is none."""
         with clean_queue:
-            copies = [lib.X509_REVOKED_dup(entry) for entry in self._entries()]
-            owned = [own(copy, lib.X509_REVOKED_free, CRYPTO_ERRORS, "X509_REVOKED_dup") for copy in copies]
+            owned = [
+                own(lib.X509_REVOKED_dup(entry), lib.X509_REVOKED_free, CRYPTO_ERRORS, "X509_REVOKED_dup")
+                for entry in self._entries()
+            ]
         return tuple(map(Revoked._wrap, owned)) or None
 
     def add_revoked(self, revoked: Revoked) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificate as _certificate
 from openssl_bio._core.pem import load_private_key, load_public_key, written
@@ -119,7 +120,8 @@ def _cipher(name: str | None, passphrase: PassphraseCallableT | None) -> CData:
     if passphrase is None:
         raise TypeError("if a value is given for cipher one must also be given for passphrase")
     text = name.encode() if isinstance(name, str) else name
-    cipher = ffi.NULL if b"\0" in text else lib.EVP_get_cipherbyname(text)
+    with clean_queue:
+        cipher = ffi.NULL if b"\0" in text else lib.EVP_get_cipherbyname(text)
     if cipher == ffi.NULL:
         raise ValueError("Invalid cipher name")
     return cipher

@@ -13,6 +13,9 @@ from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 
 __all__ = ["X509Name"]
 
+# What X509_NAME_cmp returns where it fails; -1, 0 and 1 otherwise.
+_CANNOT_COMPARE = -2
+
 
 @functools.total_ordering
 class X509Name:
@@ -106,7 +109,9 @@ class X509Name:
 
     def _compare(self, other: X509Name) -> int:
         with clean_queue:
-            return int(lib.X509_NAME_cmp(self._name, other._name))
+            order = int(lib.X509_NAME_cmp(self._name, other._name))
+            CRYPTO_ERRORS.check(order != _CANNOT_COMPARE, "X509_NAME_cmp")
+            return order
 
     def __repr__(self) -> str:
         with clean_queue:
@@ -120,8 +125,7 @@ class X509Name:
 
     def hash(self) -> int:
         """The hash by which OpenSSL looks up files in a directory (``X509_NAME_hash``)."""
-        with clean_queue:
-            return int(lib.X509_NAME_hash(self._name))
+        return name_hash(self._name)
 
     def der(self) -> bytes:
         """The DER encoding (``i2d_X509_NAME``)."""
@@ -139,6 +143,15 @@ class X509Name:
             return [
                 _component(lib.X509_NAME_get_entry(self._name, i)) for i in range(lib.X509_NAME_entry_count(self._name))
             ]
+
+
+def name_hash(name: CData) -> int:
+    """What `X509Name.hash` and ``X509.subject_name_hash`` tell of an X509_NAME (``X509_NAME_hash_ex``)."""
+    with clean_queue:
+        done = ffi.new("int *")
+        number = lib.X509_NAME_hash_ex(name, ffi.NULL, ffi.NULL, done)
+        CRYPTO_ERRORS.check(done[0], "X509_NAME_hash_ex")
+        return int(number)
 
 
 def _copy(name: CData) -> CData:

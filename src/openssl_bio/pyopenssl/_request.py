@@ -119,14 +119,23 @@ class X509Req:
             )
             for extension in together:  # the stack owns nothing: the list does
                 CRYPTO_ERRORS.check(lib.sk_X509_EXTENSION_push(stack, extension._extension), "sk_X509_EXTENSION_push")
-            self._delete_extensions()
-            CRYPTO_ERRORS.check(lib.X509_REQ_add_extensions(self._req, stack), "X509_REQ_add_extensions")
+            before = self._take_extensions()
+            try:
+                CRYPTO_ERRORS.check(lib.X509_REQ_add_extensions(self._req, stack), "X509_REQ_add_extensions")
+            except BaseException:
+                for attribute in before:
+                    lib.X509_REQ_add1_attr(self._req, attribute)
+                raise
 
-    def _delete_extensions(self) -> None:
+    def _take_extensions(self) -> list[CData]:
+        """Take away the attributes that hold extensions: owned X509_ATTRIBUTEs."""
+        taken = []
         # A request with two attributes of extensions is read, by OpenSSL too, as if it had the first one only.
         for nid in (lib.NID_ext_req, lib.NID_ms_ext_req):
             while (index := lib.X509_REQ_get_attr_by_NID(self._req, nid, -1)) >= 0:
-                lib.X509_ATTRIBUTE_free(lib.X509_REQ_delete_attr(self._req, index))
+                attribute = lib.X509_REQ_delete_attr(self._req, index)
+                taken.append(own(attribute, lib.X509_ATTRIBUTE_free, CRYPTO_ERRORS, "X509_REQ_delete_attr"))
+        return taken
 
     def sign(self, pkey: PKey, digest: str) -> None:
         """Sign (``X509_REQ_sign``) with a private key and the digest of a name, such as ``"sha256"``."""

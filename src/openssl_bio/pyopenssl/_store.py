@@ -100,10 +100,11 @@ class X509Store:
         """
         if cafile is None and capath is None:
             raise CRYPTO_ERRORS.error(Outcome(Kind.SSL, detail="load_locations needs a file or a directory"))
-        if cafile is not None:
-            self._trust.load_file(cafile)
-        if capath is not None:
-            self._trust.add_directory(capath)
+        with self._trust.all_or_nothing():
+            if cafile is not None:
+                self._trust.load_file(cafile)
+            if capath is not None:
+                self._trust.add_directory(capath)
 
 
 class X509StoreContextError(Exception):
@@ -169,8 +170,10 @@ class X509StoreContext:
             CRYPTO_ERRORS.check(lib.sk_X509_push(stack, certificate._x509), "sk_X509_push")
         return stack
 
-    def _failure(self, context: CData) -> X509StoreContextError:
+    def _failure(self, context: CData) -> BaseException:
         code = lib.X509_STORE_CTX_get_error(context)
+        if code == lib.X509_V_OK:  # nothing was found wrong: verification itself has failed
+            return CRYPTO_ERRORS.failure("X509_verify_cert")
         message = ffi.string(lib.X509_verify_cert_error_string(code)).decode("utf-8")
         current = lib.X509_STORE_CTX_get_current_cert(context)
         certificate = self._cert if current == ffi.NULL else _shared(current)

@@ -22,7 +22,7 @@ from openssl_bio.pyopenssl._asn1 import (
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._cryptography import require_cryptography
 from openssl_bio.pyopenssl._extension import X509Extension
-from openssl_bio.pyopenssl._name import X509Name
+from openssl_bio.pyopenssl._name import X509Name, name_hash
 from openssl_bio.pyopenssl._pkey import PKey, signing_key
 
 if TYPE_CHECKING:
@@ -120,8 +120,7 @@ class X509:
 
     def subject_name_hash(self) -> int:
         """The hash of the subject by which OpenSSL names files in a directory (``X509_subject_name_hash``)."""
-        with clean_queue:
-            return int(lib.X509_subject_name_hash(self._x509))
+        return name_hash(lib.X509_get_subject_name(self._x509))
 
     def set_serial_number(self, serial: int) -> None:
         """Set the serial number (``X509_set_serialNumber``)."""
@@ -212,8 +211,15 @@ class X509:
 
     def add_extensions(self, extensions: Iterable[X509Extension]) -> None:
         """Append copies of extensions (``X509_add_ext``); ValueError if one is no X509Extension."""
+        added = list(extensions)
+        if not all(isinstance(extension, X509Extension) for extension in added):
+            raise ValueError("One of the elements is not an X509Extension")
         with clean_queue:
-            for extension in extensions:
-                if not isinstance(extension, X509Extension):
-                    raise ValueError("One of the elements is not an X509Extension")
-                CRYPTO_ERRORS.check(lib.X509_add_ext(self._x509, extension._extension, -1), "X509_add_ext")
+            before = lib.X509_get_ext_count(self._x509)
+            try:
+                for extension in added:
+                    CRYPTO_ERRORS.check(lib.X509_add_ext(self._x509, extension._extension, -1), "X509_add_ext")
+            except BaseException:
+                while lib.X509_get_ext_count(self._x509) > before:
+                    lib.X509_EXTENSION_free(lib.X509_delete_ext(self._x509, before))
+                raise

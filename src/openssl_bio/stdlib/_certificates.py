@@ -104,8 +104,9 @@ def _utf8(entry: CData) -> str:
 def _object_text(identifier: CData, *, numeric: bool = False) -> str:
     """The long name of an OID, or its numbers."""
     size = lib.OBJ_obj2txt(ffi.NULL, 0, identifier, numeric)
+    SETUP_ERRORS.check(size >= 0, "OBJ_obj2txt")
     buffer = ffi.new("char[]", size + 1)
-    lib.OBJ_obj2txt(buffer, size + 1, identifier, numeric)
+    SETUP_ERRORS.check(lib.OBJ_obj2txt(buffer, size + 1, identifier, numeric) == size, "OBJ_obj2txt")
     return bytes(ffi.string(buffer)).decode()
 
 

@@ -67,12 +67,13 @@ class FileSettings(SettingsCore):
         directory = None if capath is None else _path(capath, "capath")
         certificates = [] if cadata is None else _parsed(cadata)
         content = b"" if cafile is None else _content(cafile, "cafile")
-        if cafile is not None:
-            _as_libssl("X509", self._trust.load_pem, content, repr(cafile))
-        for certificate in certificates:
-            self._trust.add_certificate(certificate)
-        if directory is not None:
-            self._trust.add_directory(directory)
+        with self._trust.all_or_nothing():
+            if cafile is not None:
+                _as_libssl("X509", self._trust.load_pem, content, repr(cafile))
+            for certificate in certificates:
+                self._trust.add_certificate(certificate)
+            if directory is not None:
+                self._trust.add_directory(directory)
 
     def set_default_verify_paths(self) -> None:
         """Trust what the system's OpenSSL trusts, or ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name."""

@@ -106,7 +106,8 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
         self._set_role(server=self._server_side)
         if not self._server_side:
             # libssl gives a client's pre-shared key no session id context, and then compares.
-            self._get(lambda connection: lib.SSL_set_session_id_context(connection, b"", 0))
+            done = self._get(lambda connection: lib.SSL_set_session_id_context(connection, b"", 0))
+            self._errors.check(done, "SSL_set_session_id_context")
         if server_hostname is not None:
             self._configure_hostname(server_hostname)
         self._configure_post_handshake()
