@@ -6,6 +6,9 @@ for another thread, is a user's callback.  While an object runs one, it belongs 
 may call its getters and setters, and is refused input and output (`refuse_io`), which libssl cannot nest.  Another
 thread waits for the callback to end, but not longer than `PATIENCE`: a callback that itself waits for that thread would
 otherwise never end.
+
+What this one cannot do is `_native/guard.c`'s: a signal handler, or the recursion limit, that raises in the first
+instruction of `Guard.__enter__` or `Guard.__exit__` leaves the lock taken, and other threads wait for good.
 """
 
 from __future__ import annotations
