@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import shutil
 import socket
 import ssl
@@ -64,7 +65,8 @@ async def asyncio_server(handler: Any, context: Any) -> AsyncIterator[int]:
 
 
 def asyncio_loops() -> list[Any]:
-    return [None, pytest.param("uvloop", id="uvloop")]
+    missing = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
+    return [None, pytest.param("uvloop", id="uvloop", marks=missing)]
 
 
 def loop_factory(name: str | None) -> Callable[[], asyncio.AbstractEventLoop] | None:

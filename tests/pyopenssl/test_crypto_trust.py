@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import ssl
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from openssl_bio import crypto
+from openssl_bio._core import trust as trust_module
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificates, load_private_key, read_file
-from openssl_bio._core.trust import TrustStore
+from openssl_bio._core.trust import TrustStore, default_paths
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from tests.pyopenssl.test_crypto_certificates import LEAF, ROOT, converted, issue
 
@@ -87,6 +90,50 @@ def test_default_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.delenv("SSL_CERT_DIR")
     TrustStore(CRYPTO_ERRORS).load_default_paths()
+
+
+def test_bundles_where_libcrypto_looks_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel's libcrypto has defaults that do not exist: the first bundle that does is used, unless others are named.
+
+    Whether this libcrypto's defaults exist, depends on the system; so the environment stands for them.
+    """
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(ROOT_PEM)
+    monkeypatch.setattr(trust_module, "_BUNDLES", (str(tmp_path / "absent"), str(bundle)))
+    monkeypatch.setattr(trust_module, "_string", lambda text: f"/absent/{text}")
+    assert default_paths() == (str(bundle), [])
+    store = TrustStore(CRYPTO_ERRORS)
+    store.load_default_paths()
+    assert trusts(store)
+    monkeypatch.undo()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "absent"))
+    assert default_paths() == (None, [])
+
+
+def test_windows_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is trusted for servers is, rubbish is left out; only a Windows can tell whether its stores are like this."""
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    der = ssl.PEM_cert_to_DER_cert(ROOT_PEM.decode())
+    rows: list[tuple[bytes, str, bool | set[str]]] = [(b"rubbish", "x509_asn", True), (der, "pkcs_7_asn", True)]
+    monkeypatch.setattr(ssl, "enum_certificates", lambda store: rows if store == "ROOT" else [], raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+
+    def loaded() -> bool:
+        store = TrustStore(CRYPTO_ERRORS)
+        store.load_windows_stores("1.3.6.1.5.5.7.3.1")
+        return trusts(store)
+
+    assert not loaded()
+    rows.append((der, "x509_asn", {"1.3.6.1.5.5.7.3.2"}))
+    assert not loaded()
+    rows.append((der, "x509_asn", {"1.3.6.1.5.5.7.3.1"}))
+    assert loaded()
+    monkeypatch.setenv("SSL_CERT_FILE", "/absent")
+    assert not loaded()
 
 
 def test_chain() -> None:

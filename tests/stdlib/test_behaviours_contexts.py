@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import gc
+import glob
 import os
 import pickle
 import ssl
@@ -160,7 +161,6 @@ SAME: dict[str, Any] = {
     "121 time": lambda m: m.cert_time_to_seconds("Jan  5 09:34:43 2018 GMT"),
     "121 other zone": lambda m: m.cert_time_to_seconds("Jan  5 09:34:43 2018 UTC"),
     "121 no month": lambda m: m.cert_time_to_seconds("Foo  5 09:34:43 2018 GMT"),
-    "121 paths": lambda m: m.get_default_verify_paths(),
     "121 names": lambda m: [m.get_protocol_name(number) for number in (2, 3, 16, 17, 99)],
     "121 random": lambda m: (len(m.RAND_bytes(20)), m.RAND_bytes(0), m.RAND_status(), m.RAND_add("x", 0.0)),
     "121 no random": lambda m: m.RAND_bytes(-1),
@@ -466,6 +466,27 @@ def test_119_what_older_pythons_lack() -> None:
 
 def test_119_the_library_is_ours() -> None:
     assert stdlib.OPENSSL_VERSION.split()[1] == ".".join(str(stdlib.OPENSSL_VERSION_INFO[i]) for i in (0, 1, 3))
+
+
+def test_121_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the original where the environment says what to trust; else what this system has, also from a wheel."""
+    (tmp_path / "file").touch()
+    for file, directory in (("file", "."), ("file", "absent"), ("absent", "."), ("absent", "absent")):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / file))
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / directory))
+        mine, original = stdlib.get_default_verify_paths(), ssl.get_default_verify_paths()
+        assert mine[:3] + mine[4:5] == original[:3] + original[4:5]
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.delenv("SSL_CERT_DIR")
+    if not glob.glob("/etc/ssl/certs/*") + glob.glob("/etc/pki/tls/certs/*"):
+        pytest.skip("this system has no trusted certificates")
+    paths = stdlib.get_default_verify_paths()
+    context = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(paths.cafile, paths.capath)
+    default = stdlib.create_default_context()
+    assert default.cert_store_stats() == context.cert_store_stats()
+    if paths.cafile is not None:
+        assert default.cert_store_stats()["x509_ca"] > 0
 
 
 def hang_up(connection: Any) -> None:

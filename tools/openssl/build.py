@@ -57,8 +57,17 @@ def fetch() -> bytes:
 
 def run(command: list[str], folder: Path) -> None:
     """Run a command; its output is shown only if it fails."""
+    # OpenSSL's own flags would give way to those of the environment, which are meant for the extension module.
+    environment = {name: value for name, value in os.environ.items() if name not in {"CFLAGS", "LDFLAGS"}}
     done = subprocess.run(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed with {done.returncode}:\n{done.stdout[-5000:]}")

@@ -11,6 +11,7 @@ Invariants: a change that fails leaves the store as it was; a frozen X509_STORE 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,7 +22,7 @@ from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import Path, read_file
 from openssl_bio._core.pointers import own
 
-__all__ = ["TrustStore"]
+__all__ = ["TrustStore", "default_paths"]
 
 # Where distributions keep their bundle, for an OpenSSL that was built with another default.
 _BUNDLES = (
@@ -158,23 +159,35 @@ class TrustStore:
             self._errors.check(lib.X509_STORE_set1_param(store, param), "X509_STORE_set1_param")
 
     def load_default_paths(self) -> None:
-        """Trust what this system trusts.
-
-        That is what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name, or else libcrypto's default file and directory, or if
-        neither exists the bundle of a well-known distribution.  What does not exist is left out.
-        """
-        file, directories, chosen = _default_paths()
+        """Trust what `default_paths` names, or if that fails nothing more than before."""
+        file, directories = default_paths()
         with self.all_or_nothing():
-            if os.path.isfile(file):
+            if file is not None:
                 self.load_file(file)
-            for directory in filter(os.path.isdir, directories):
+            for directory in directories:
                 self.add_directory(directory)
-        # Who set a variable to something empty wants nothing else trusted.
-        if chosen or os.path.isfile(file) or any(map(os.path.isdir, directories)):
-            return
-        bundle = next(filter(os.path.isfile, _BUNDLES), None)
-        if bundle is not None:
-            self.load_file(bundle)
+
+    def load_windows_stores(self, purpose: str) -> None:
+        """Trust what Windows' stores ROOT and CA hold for a purpose (an OID); elsewhere there are none.
+
+        What ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name is trusted instead, as on other systems.  A certificate that
+        OpenSSL cannot read is left out.  PermissionError if Windows does not let its stores be read.
+        """
+        if sys.platform == "win32" and not _chosen():
+            with self.all_or_nothing():
+                for data in _windows_certificates(purpose):
+                    self._add_der(data)
+
+    def _add_der(self, data: bytes) -> None:
+        with self._changing() as store:
+            memory = ffi.from_buffer(data)
+            bio = own(lib.BIO_new_mem_buf(memory, len(data)), lib.BIO_free, self._errors, "BIO_new_mem_buf")
+            certificate = lib.d2i_X509_bio(bio, ffi.NULL)
+            if certificate == ffi.NULL:
+                take_queue()
+                return
+            owned = own(certificate, lib.X509_free, self._errors, "d2i_X509_bio")
+            self._errors.check(lib.X509_STORE_add_cert(store, owned), "X509_STORE_add_cert")
 
 
 def _free_infos(infos: CData) -> None:
@@ -183,14 +196,39 @@ def _free_infos(infos: CData) -> None:
     lib.sk_X509_INFO_free(infos)
 
 
-def _default_paths() -> tuple[str, list[str], bool]:
-    """The file, the directories, and whether the environment named any of them."""
-    file = os.environ.get(_string(lib.X509_get_default_cert_file_env()))
-    directory = os.environ.get(_string(lib.X509_get_default_cert_dir_env()))
-    default_file = _string(lib.X509_get_default_cert_file())
-    default_directory = _string(lib.X509_get_default_cert_dir())
-    directories = (directory or default_directory).split(os.pathsep)
-    return file or default_file, directories, bool(file or directory)
+def _chosen() -> bool:
+    """Whether the environment says what to trust; an empty variable is as good as none."""
+    names = (lib.X509_get_default_cert_file_env(), lib.X509_get_default_cert_dir_env())
+    return any(os.environ.get(_string(name)) for name in names)
+
+
+def default_paths() -> tuple[str | None, list[str]]:
+    """The file and the directories of what this system trusts; those that do not exist are left out.
+
+    That is what ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name, or else libcrypto's default file and directory, or if
+    neither exists the bundle of a well-known distribution: the libcrypto of a wheel was compiled to look nowhere.
+    """
+    file = os.environ.get(_string(lib.X509_get_default_cert_file_env())) or _string(lib.X509_get_default_cert_file())
+    named = os.environ.get(_string(lib.X509_get_default_cert_dir_env())) or _string(lib.X509_get_default_cert_dir())
+    directories = [directory for directory in named.split(os.pathsep) if os.path.isdir(directory)]
+    found = file if os.path.isfile(file) else None
+    # Where the environment names what does not exist, nothing else is trusted.
+    if found is None and not directories and not _chosen():
+        found = next(filter(os.path.isfile, _BUNDLES), None)
+    return found, directories
+
+
+def _windows_certificates(purpose: str) -> list[bytes]:
+    """What Python's ssl finds in Windows' stores, in DER."""
+    found: list[bytes] = []
+    if sys.platform == "win32":
+        import ssl
+
+        for name in ("CA", "ROOT"):
+            for data, encoding, trust in ssl.enum_certificates(name):
+                if encoding == "x509_asn" and (trust is True or purpose in trust):
+                    found.append(data)
+    return found
 
 
 def _string(text: CData) -> str:

@@ -16,6 +16,8 @@ from openssl_bio.pyopenssl._errors import SSL_ERRORS
 from openssl_bio.pyopenssl._settings import Path, Settings
 from openssl_bio.pyopenssl._store import X509Store
 
+_SERVER_AUTHENTICATION = "1.3.6.1.5.5.7.3.1"
+
 # Method: its function in libssl, and the one protocol version that it allows. libssl has no SSLv2 and SSLv3 any more.
 _METHODS: dict[int, tuple[CData, int]] = {
     c.SSLv23_METHOD: (lib.TLS_method, 0),
@@ -100,8 +102,12 @@ class Context(ContextCore, Settings, Callbacks):
                 self._trust.add_directory(capath)
 
     def set_default_verify_paths(self) -> None:
-        """Trust what the system trusts: SSL_CERT_FILE, SSL_CERT_DIR, or where the platform keeps its certificates."""
+        """Trust what the system trusts: SSL_CERT_FILE, SSL_CERT_DIR, or where the platform keeps its certificates.
+
+        On Windows those are its stores, as far as they are for servers.
+        """
         self._trust.load_default_paths()
+        self._trust.load_windows_stores(_SERVER_AUTHENTICATION)
 
     def get_cert_store(self) -> X509Store:
         """The context's trust store; what is added to it is trusted by later connections."""

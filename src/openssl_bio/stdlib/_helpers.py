@@ -15,6 +15,7 @@ from typing import Any
 from openssl_bio._core._lib import ffi, lib, needs
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pointers import BytesLike, new_buffer, taken
+from openssl_bio._core.trust import default_paths
 from openssl_bio.stdlib import _constants as c
 from openssl_bio.stdlib._constants import Purpose
 from openssl_bio.stdlib._context import SSLContext
@@ -136,7 +137,10 @@ def cert_time_to_seconds(cert_time: str) -> int:
 
 
 def get_default_verify_paths() -> ssl.DefaultVerifyPaths:
-    """Where `SSLContext.set_default_verify_paths` looks: what exists of it, then the variables and defaults."""
+    """Where `SSLContext.set_default_verify_paths` looks: what exists of it, then the variables and defaults.
+
+    The OpenSSL of a wheel has defaults that exist nowhere; what exists then is the bundle of the distribution.
+    """
     file_variable, file, directory_variable, directory = (
         ffi.string(text()).decode()
         for text in (
@@ -146,11 +150,10 @@ def get_default_verify_paths() -> ssl.DefaultVerifyPaths:
             lib.X509_get_default_cert_dir,
         )
     )
-    cafile = os.environ.get(file_variable, file)
-    capath = os.environ.get(directory_variable, directory)
+    cafile, directories = default_paths()
     return c.DefaultVerifyPaths(
-        cafile if os.path.isfile(cafile) else None,  # type: ignore[arg-type]
-        capath if os.path.isdir(capath) else None,  # type: ignore[arg-type]
+        cafile,  # type: ignore[arg-type]
+        os.pathsep.join(directories) or None,  # type: ignore[arg-type]
         file_variable,
         file,
         directory_variable,
