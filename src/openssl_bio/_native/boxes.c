@@ -346,15 +346,13 @@ static int box_read(BIO *bio, char *buffer, size_t size, size_t *got)
 
 static long box_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    obio_box *box = BIO_get_data(bio);
-
     (void)number;
     (void)pointer;
     switch (command) {
     case BIO_CTRL_PENDING:
-        return (long)obio_box_size(box);
+        return (long)obio_box_size(BIO_get_data(bio));
     case BIO_CTRL_EOF:
-        return obio_box_ended(box) && obio_box_size(box) == 0;
+        return obio_box_ended(BIO_get_data(bio)) && obio_box_size(BIO_get_data(bio)) == 0;
     case BIO_CTRL_FLUSH:
     case BIO_CTRL_DUP:
         return 1;

@@ -79,7 +79,7 @@ static PyObject *face_recv(engine_object *self, PyObject *const *arguments, Py_s
     size_t size;
 
     if (is_plain(self, count, names, 1) && obio_is_size(arguments[0], &size))
-        return obio_method_read(self, arguments[0]);
+        return obio_read_some(self, size);
     return obio_in_python((PyObject *)self, "_python_recv", arguments, count, names);
 }
 

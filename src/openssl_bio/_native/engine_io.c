@@ -33,6 +33,17 @@ static void call_peek(engine_object *self, void *buffer, size_t size)
 
 /* -- reading ------------------------------------------------------------------------------------------------------ */
 
+/* The bytes of an object, until PyBuffer_Release().  0, or -1 with an exception set. */
+int obio_data_of(PyObject *object, Py_buffer *view)
+{
+    if (!PyBytes_CheckExact(object))
+        return PyObject_GetBuffer(object, view, PyBUF_SIMPLE);
+    view->buf = PyBytes_AsString(object); /* the caller's reference keeps it */
+    view->len = PyBytes_Size(object);
+    view->obj = NULL;
+    return 0;
+}
+
 /* Take up to `size` of the bytes that came with an exception. */
 PyObject *obio_take_unread(engine_object *self, size_t size)
 {
@@ -51,6 +62,7 @@ PyObject *obio_take_unread(engine_object *self, size_t size)
         }
     }
     self->unread = rest;
+    self->core.outcome.count = 0; /* of no operation: see obio_leave_after() */
     Py_XDECREF(unread);
     return part;
 }
@@ -184,7 +196,7 @@ static PyObject *read_or_raise(engine_object *self, size_t size)
     PyObject *data;
 
     if (size == 0)
-        return PyBytes_FromStringAndSize(NULL, 0);
+        return obio_take_unread(self, 0);
     data = obio_read_quietly(self, size);
     if (data != NULL && PyBytes_Size(data) == 0) {
         Py_DECREF(data);
@@ -203,16 +215,22 @@ int obio_size_of(PyObject *number, size_t *size)
     return 0;
 }
 
-PyObject *obio_method_read(engine_object *self, PyObject *number)
+PyObject *obio_read_some(engine_object *self, size_t size)
 {
     PyObject *data;
-    size_t size;
 
-    if (obio_size_of(number, &size) < 0 || obio_enter_io(self) < 0)
+    if (obio_enter_io(self) < 0)
         return NULL;
     data = read_or_raise(self, size);
     obio_leave_after(self, data);
     return data;
+}
+
+PyObject *obio_method_read(engine_object *self, PyObject *number)
+{
+    size_t size;
+
+    return obio_size_of(number, &size) < 0 ? NULL : obio_read_some(self, size);
 }
 
 static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t size)
@@ -307,8 +325,10 @@ PyObject *obio_method_peek(engine_object *self, PyObject *number)
 
 static PyObject *write_or_raise(engine_object *self, void *data, size_t size)
 {
-    if (size == 0)
+    if (size == 0) {
+        self->core.outcome.count = 0;
         return PyLong_FromLong(0);
+    }
     if (obio_refuse_failed(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
         return NULL;
     return self->core.outcome.count > 0 ? PyLong_FromSize_t(self->core.outcome.count) : obio_raise_outcome(self);
@@ -319,7 +339,7 @@ PyObject *obio_method_write(engine_object *self, PyObject *data)
     PyObject *answer = NULL;
     Py_buffer view;
 
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+    if (obio_data_of(data, &view) < 0)
         return NULL;
     if (obio_enter_io(self) == 0) {
         answer = write_or_raise(self, view.buf, (size_t)view.len);
@@ -358,7 +378,7 @@ PyObject *obio_method_feed(engine_object *self, PyObject *data)
     PyObject *answer = NULL;
     Py_buffer view;
 
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+    if (obio_data_of(data, &view) < 0)
         return NULL;
     if (obio_enter_io(self) == 0) {
         if (obio_feed(self, &view) == 0)

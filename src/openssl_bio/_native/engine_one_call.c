@@ -64,11 +64,11 @@ PyObject *obio_method_receive_data(engine_object *self, PyObject *ciphertext)
     PyObject *data = NULL;
     Py_buffer view;
 
-    if (obio_only_memory(self) < 0 || PyObject_GetBuffer(ciphertext, &view, PyBUF_SIMPLE) < 0)
+    if (obio_only_memory(self) < 0 || obio_data_of(ciphertext, &view) < 0)
         return NULL;
     if (obio_enter_io(self) == 0) {
         data = receive(self, &view);
-        obio_leave_clean(self);
+        obio_leave_after(self, data);
     }
     PyBuffer_Release(&view);
     return data;
@@ -79,8 +79,10 @@ PyObject *obio_method_receive_data(engine_object *self, PyObject *ciphertext)
 /* Seal everything.  0, or -1 with an exception set. */
 static int seal(engine_object *self, void *data, size_t size)
 {
-    if (size == 0)
+    if (size == 0) {
+        self->core.outcome.count = 0;
         return 0;
+    }
     if (obio_refuse_failed(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
         return -1;
     if (self->core.outcome.count == size)
@@ -170,11 +172,11 @@ PyObject *obio_method_send_data(engine_object *self, PyObject *plaintext)
     PyObject *data = NULL;
     Py_buffer view;
 
-    if (obio_only_memory(self) < 0 || PyObject_GetBuffer(plaintext, &view, PyBUF_SIMPLE) < 0)
+    if (obio_only_memory(self) < 0 || obio_data_of(plaintext, &view) < 0)
         return NULL;
     if (obio_enter_io(self) == 0) {
         data = send(self, view.buf, (size_t)view.len);
-        obio_leave_clean(self);
+        obio_leave_after(self, data);
     }
     PyBuffer_Release(&view);
     return data;

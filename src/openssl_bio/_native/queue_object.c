@@ -52,7 +52,7 @@ static PyObject *put(queue_object *queue, PyObject *data)
     PyObject *answer = NULL;
     Py_buffer view;
 
-    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0)
+    if (obio_data_of(data, &view) < 0)
         return NULL;
     if (obio_box_put(queue->box, view.buf, (size_t)view.len))
         answer = PyLong_FromSsize_t(view.len);

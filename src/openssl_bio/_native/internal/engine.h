@@ -38,6 +38,8 @@ int obio_refuse_failed(engine_object *self);
 
 int obio_size_of(PyObject *number, size_t *size);
 PyObject *obio_read_bytes(engine_object *self, size_t size);
+int obio_data_of(PyObject *object, Py_buffer *view);
+PyObject *obio_read_some(engine_object *self, size_t size);
 PyObject *obio_read_quietly(engine_object *self, size_t size);
 size_t obio_waiting(engine_object *self);
 PyObject *obio_take(engine_object *self, size_t size);
