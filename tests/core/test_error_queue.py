@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from openssl_bio import SSL, crypto, stdlib
+from openssl_bio import SSL, Credential, TrustStore, crypto, stdlib
 from openssl_bio._core._lib import ffi, lib
 from tests.helpers import Identity, Pair, client_context, server_context
 
@@ -109,6 +109,8 @@ ARGUMENTS: dict[str, Callable[[World], Any]] = {
     "incoming outgoing": lambda _: stdlib.MemoryBIO(),
     "sock": lambda w: w.sock(),
     "friendlyname": lambda _: b"a friend",
+    "store": lambda w: TrustStore(w.ca.certificate),
+    "credentials": lambda w: Credential.load(w.certificate(), w.key()),
 }
 
 OBJECTS: dict[str, Callable[[World], Any]] = {

@@ -194,6 +194,7 @@ SETTERS: dict[str, Row] = {
 # These are not in the table, and why.
 ELSEWHERE = {
     "load_tmp_dh": "only anonymous ciphers show it with a key on a curve; tested with the key exchange",
+    "use_trust_store": "of both faces; tested with what both have",
     "use_credentials": "of both faces; tested with what both have",
     "set_tlsext_use_srtp": "for datagrams",
     "set_cookie_generate_callback": "for datagrams",

@@ -15,14 +15,14 @@ from openssl_bio import crypto
 from openssl_bio._core import trust as trust_module
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificates, load_private_key, read_file
-from openssl_bio._core.trust import TrustStore, default_paths
+from openssl_bio._core.trust import Trust, default_paths
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from tests.pyopenssl.test_crypto_certificates import LEAF, ROOT, converted, issue
 
 LEAF_PEM, ROOT_PEM = (pair[0].public_bytes(serialization.Encoding.PEM) for pair in (LEAF, ROOT))
 
 
-def trusts(trust: TrustStore, leaf: tuple[Any, Any] = LEAF) -> bool:
+def trusts(trust: Trust, leaf: tuple[Any, Any] = LEAF) -> bool:
     """Whether a certificate verifies against a store."""
     try:
         crypto.X509StoreContext(crypto.X509Store._wrap(trust), converted(leaf)).verify_certificate()
@@ -35,7 +35,7 @@ def test_frozen_store_is_copied(tmp_path: Path) -> None:
     """A change after freeze makes a new store with the old content, directories and flags; one copy is enough."""
     hashed = tmp_path / f"{converted(ROOT).subject_name_hash():08x}.0"
     hashed.write_bytes(ROOT_PEM)
-    trust = TrustStore(CRYPTO_ERRORS)
+    trust = Trust(CRYPTO_ERRORS)
     trust.add_directory(tmp_path)
     first = trust.freeze()
     assert trust.pointer == first
@@ -55,7 +55,7 @@ def test_frozen_store_is_copied(tmp_path: Path) -> None:
 
 def test_copy_keeps_the_content() -> None:
     """A copy trusts what the original trusted, and the original does not learn of what is added."""
-    trust = TrustStore(CRYPTO_ERRORS)
+    trust = Trust(CRYPTO_ERRORS)
     trust.load_pem(ROOT_PEM, "the root")
     trust.freeze()
     trust.add_certificate(converted(issue("other"))._x509)
@@ -64,7 +64,7 @@ def test_copy_keeps_the_content() -> None:
 
 def test_failed_change_leaves_a_frozen_store() -> None:
     """A change that fails leaves the very same store, still frozen."""
-    trust = TrustStore(CRYPTO_ERRORS)
+    trust = Trust(CRYPTO_ERRORS)
     pointer = trust.freeze()
     with pytest.raises(crypto.Error, match="there is no certificate or CRL in the empty text"):
         trust.load_pem(b"", "the empty text")
@@ -81,7 +81,7 @@ def test_default_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_bytes(ROOT_PEM)
     monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join([str(tmp_path / "absent"), str(tmp_path)]))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
-    trust = TrustStore(CRYPTO_ERRORS)
+    trust = Trust(CRYPTO_ERRORS)
     trust.load_default_paths()
     assert not trusts(trust)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
@@ -89,7 +89,7 @@ def test_default_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert trusts(trust)
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.delenv("SSL_CERT_DIR")
-    TrustStore(CRYPTO_ERRORS).load_default_paths()
+    Trust(CRYPTO_ERRORS).load_default_paths()
 
 
 def test_bundles_where_libcrypto_looks_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_bundles_where_libcrypto_looks_nowhere(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(trust_module, "_BUNDLES", (str(tmp_path / "absent"), str(bundle)))
     monkeypatch.setattr(trust_module, "_string", lambda text: f"/absent/{text}")
     assert default_paths() == (str(bundle), [])
-    store = TrustStore(CRYPTO_ERRORS)
+    store = Trust(CRYPTO_ERRORS)
     store.load_default_paths()
     assert trusts(store)
     monkeypatch.undo()
@@ -123,7 +123,7 @@ def test_windows_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
 
     def loaded() -> bool:
-        store = TrustStore(CRYPTO_ERRORS)
+        store = Trust(CRYPTO_ERRORS)
         store.load_windows_stores("1.3.6.1.5.5.7.3.1")
         return trusts(store)
 

@@ -23,7 +23,8 @@ from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.pointers import own
-from openssl_bio._core.trust import TrustStore
+from openssl_bio._core.trust import Trust
+from openssl_bio._core.trust_store import TrustStore
 from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, same
 
@@ -68,7 +69,7 @@ class ContextCore(TwinSettings):
         self._callbacks: dict[str, Callable[..., Any]] = {}
         self._identity = Identity()
         self._live_identity: Identity | None = None
-        self._trust = TrustStore(self._errors)
+        self._trust = Trust(self._errors)
         self._generation: Generation | None = None
         self._stand_in: Generation | None = None
         self._last_used: Generation | None = None
@@ -238,6 +239,15 @@ class ContextCore(TwinSettings):
 
     def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
         self._set(name, value, install, callbacks={name: callback})
+
+    def use_trust_store(self, store: TrustStore) -> None:
+        """Trust what a `TrustStore` does now, and nothing else; TypeError if it is none.
+
+        Its certificates are not copied.  What is added to the store or to the context later is not seen by the other.
+        """
+        if not isinstance(store, TrustStore):
+            raise TypeError(f"a trust store is an openssl_bio.TrustStore, not {type(store).__name__}")
+        self._trust.adopt(store._trust)
 
     # -- what only a context has ------------------------------------------------------------------------------------
 

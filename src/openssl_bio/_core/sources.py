@@ -21,7 +21,19 @@ from openssl_bio._core.passphrase import NO_PASSPHRASE, PassphraseRequest
 from openssl_bio._core.pem import input_bio, load_certificates, load_private_key
 from openssl_bio._core.pointers import own
 
-__all__ = ["LOAD_ERRORS", "LoadError", "Loaded", "Passphrase", "Source", "certificates_of", "key_of", "pkcs12_of"]
+__all__ = [
+    "LOAD_ERRORS",
+    "LoadError",
+    "Loaded",
+    "Passphrase",
+    "Source",
+    "certificates_of",
+    "content_of",
+    "each_of",
+    "key_of",
+    "pkcs12_of",
+    "pointer_of",
+]
 
 # What a certificate or a key is loaded from; see the module's theory of operation.
 Source: TypeAlias = Any
@@ -55,7 +67,7 @@ class Loaded:
 
 def certificates_of(source: Source, what: str) -> tuple[CData, ...]:
     """The certificates of a source, at least one: owned X509s in the order in which they are there."""
-    found = tuple(certificate for one in _each(source) for certificate in _certificates(one, what))
+    found = tuple(certificate for one in each_of(source) for certificate in _certificates(one, what))
     if not found:
         raise LoadError(f"the {what} has no certificates: it is empty")
     return found
@@ -63,14 +75,14 @@ def certificates_of(source: Source, what: str) -> tuple[CData, ...]:
 
 def key_of(source: Source, passphrase: Passphrase, what: str = "private key") -> CData:
     """The private key of a source: an owned EVP_PKEY."""
-    pointer = _pointer(source, "_pkey", "EVP_PKEY *")
+    pointer = pointer_of(source, "_pkey", "EVP_PKEY *")
     if pointer is not None:
         if getattr(source, "_only_public", False):
             raise LoadError(f"the {what} is a public key")
         with clean_queue:
             lib.EVP_PKEY_up_ref(pointer)
             return own(pointer, lib.EVP_PKEY_free, LOAD_ERRORS, what)
-    name, data = _content(source, what)
+    name, data = content_of(source, what)
     return _key(data, _request(passphrase), name)
 
 
@@ -78,7 +90,7 @@ def pkcs12_of(source: Source, passphrase: Passphrase, what: str) -> Loaded | Non
     """What a source has if it is a PKCS#12 file: its certificates and its key; None if it is something else."""
     if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
         return None
-    name, data = _content(source, what)
+    name, data = content_of(source, what)
     if _PEM in data:
         return None
     with input_bio(data, LOAD_ERRORS) as bio:
@@ -111,24 +123,24 @@ def _request(passphrase: Passphrase) -> PassphraseRequest:
 # -- what a source is --------------------------------------------------------------------------------------------------
 
 
-def _each(source: Source) -> Iterator[Source]:
+def each_of(source: Source) -> Iterator[Source]:
     """The sources in a source, which may be nested."""
     is_one = isinstance(source, str | bytes | bytearray | memoryview | os.PathLike) or not isinstance(source, Iterable)
-    if is_one:
+    if is_one or hasattr(source, "public_bytes"):  # cryptography's CRLs are iterable
         yield source
         return
     for part in source:
-        yield from _each(part)
+        yield from each_of(part)
 
 
-def _pointer(source: object, attribute: str, kind: str) -> CData | None:
+def pointer_of(source: object, attribute: str, kind: str) -> CData | None:
     """The C object of one of our own face's objects; another package's pyOpenSSL has another libcrypto."""
     pointer = getattr(source, attribute, None)
     ours = isinstance(pointer, ffi.CData) and ffi.typeof(pointer) is ffi.typeof(kind)
     return pointer if ours else None
 
 
-def _content(source: Source, what: str) -> tuple[str, bytes]:
+def content_of(source: Source, what: str) -> tuple[str, bytes]:
     """What to call a source in errors, and its bytes."""
     if isinstance(source, bytes | bytearray | memoryview):
         return f"the {what} (bytes)", bytes(source)
@@ -160,11 +172,11 @@ def _exported(source: Any, what: str) -> bytes:
 
 
 def _certificates(source: Source, what: str) -> list[CData]:
-    pointer = _pointer(source, "_x509", "X509 *")
+    pointer = pointer_of(source, "_x509", "X509 *")
     if pointer is not None:
         with clean_queue:
             return [own(lib.X509_dup(pointer), lib.X509_free, LOAD_ERRORS, f"the {what} is not complete")]
-    name, data = _content(source, what)
+    name, data = content_of(source, what)
     if _PEM in data:
         return load_certificates(data, LOAD_ERRORS, f"{name} has no certificate that can be read")
     return _der_certificates(data, name)

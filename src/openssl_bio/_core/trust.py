@@ -1,9 +1,13 @@
 """What is trusted: a set of certificates and CRLs that several contexts share.
 
 Theory of operation.  An X509_STORE that an SSL_CTX uses may be in the hands of any number of connections.  So it is
-never changed: `TrustStore.freeze` hands it out and marks it, and the next change is made to a copy, which then takes
+never changed: `Trust.freeze` hands it out and marks it, and the next change is made to a copy, which then takes
 its place.  Whoever froze earlier keeps what it has.  OpenSSL does not list the directories of a store; they are
 recorded here, for the copy.
+
+Parsing a bundle of authorities takes much longer than anything else about a context.  So the store of a large PEM is
+kept for those who load the same bytes again (`_bundle`): a Trust that has nothing yet takes the store itself, others
+take references to its certificates.  Large files are read again only if they have changed (`bundle_bytes`).
 
 Invariants: a change that fails leaves the store as it was; a frozen X509_STORE is not changed by us.
 """
@@ -12,8 +16,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.engines import Guard
@@ -22,7 +28,10 @@ from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import Path, read_file
 from openssl_bio._core.pointers import own
 
-__all__ = ["TrustStore", "default_paths"]
+__all__ = ["Trust", "bundle_bytes", "default_paths"]
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 # Where distributions keep their bundle, for an OpenSSL that was built with another default.
 _BUNDLES = (
@@ -33,6 +42,16 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",  # Alpine, macOS
 )
 
+# Parsed bundles by their bytes and the directories that go with them, the one used last at the end.
+_bundles: dict[tuple[bytes, tuple[bytes, ...]], Trust] = {}
+# What large files had, and how they looked then.
+_files: dict[Path, tuple[tuple[int, ...], bytes]] = {}
+_KEPT = 4  # of each
+_WORTH_KEEPING = 16 * 1024  # bytes of PEM
+_CLOCK_TICK = (
+    2_000_000_000  # nanoseconds in which a file may change twice and look the same: FAT has the coarsest clock
+)
+
 # What libcrypto's own function for files says.
 _NOTHING_FOUND = ErrorRecord(
     lib.ERR_LIB_X509 << 23 | lib.X509_R_NO_CERTIFICATE_OR_CRL_FOUND,
@@ -41,7 +60,7 @@ _NOTHING_FOUND = ErrorRecord(
 )
 
 
-class TrustStore:
+class Trust:
     """Trusted certificates, CRLs, and how to verify with them (an X509_STORE), copied when it is changed after use."""
 
     def __init__(self, errors: ErrorTable) -> None:
@@ -49,6 +68,7 @@ class TrustStore:
         self._errors = errors
         self._guard = Guard()
         self._frozen = False
+        self._pristine = True  # nothing was added or set
         self._directories: tuple[bytes, ...] = ()
         with self._guard:
             self.store = self._new()
@@ -71,17 +91,18 @@ class TrustStore:
             yield store
             if store is not self.store:
                 self.store, self._frozen = store, False
+            self._pristine = False
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Several changes, which take effect if the block succeeds."""
         with self._guard:
-            before = self.store, self._frozen, self._directories
+            before = self.store, self._frozen, self._directories, self._pristine
             self._frozen = True
             try:
                 yield
             except BaseException:
-                self.store, self._frozen, self._directories = before
+                self.store, self._frozen, self._directories, self._pristine = before
                 raise
 
     @property
@@ -95,6 +116,25 @@ class TrustStore:
             self._frozen = True
             return self.store
 
+    def adopt(self, other: Trust) -> None:
+        """Trust what another does now, and nothing else."""
+        with other._guard:
+            store, directories = other.freeze(), other._directories
+        with self._guard:
+            self.store, self._directories, self._frozen, self._pristine = store, directories, True, False
+
+    def join(self, other: Trust) -> None:
+        """Trust what another does now as well; its flags and time are taken if there is nothing here yet."""
+        with self._guard:
+            if self._pristine:
+                self.adopt(other)
+                return
+            with self.all_or_nothing(), self._changing() as store:
+                self._errors.check(lib.obio_add_to_store(store, other.freeze()), "adding a trust store to another")
+                for directory in other._directories:
+                    self._errors.check(lib.X509_STORE_load_path(store, directory), "X509_STORE_load_path")
+                self._directories += other._directories
+
     def add_certificate(self, certificate: CData) -> None:
         """Trust an X509 (``X509_STORE_add_cert``); one that is there already is no error."""
         with self._changing() as store:
@@ -107,6 +147,12 @@ class TrustStore:
 
     def load_pem(self, data: bytes, what: str) -> None:
         """Add every certificate and CRL of PEM text; that there is none is an error, which names ``what``."""
+        if len(data) < _WORTH_KEEPING:
+            self._add_pem(data, what)
+        else:
+            self.join(_bundle(data, what, (), self._errors))
+
+    def _add_pem(self, data: bytes, what: str) -> None:
         with self.all_or_nothing(), self._changing() as store:
             infos = self._parse(data, what)
             found = 0
@@ -132,7 +178,7 @@ class TrustStore:
 
     def load_file(self, path: Path) -> None:
         """Add every certificate and CRL of a PEM file; a file that cannot be read, or has none, is an error."""
-        self.load_pem(read_file(path, self._errors), repr(os.fspath(path)))
+        self.load_pem(bundle_bytes(path, lambda: read_file(path, self._errors)), repr(os.fspath(path)))
 
     def add_directory(self, path: Path) -> None:
         """Look certificates up in a directory of files named by hash (``X509_STORE_load_path``), when needed.
@@ -161,9 +207,11 @@ class TrustStore:
     def load_default_paths(self) -> None:
         """Trust what `default_paths` names, or if that fails nothing more than before."""
         file, directories = default_paths()
+        if file is not None:
+            data = bundle_bytes(file, lambda: read_file(file, self._errors))
+            self.join(_bundle(data, repr(file), tuple(map(os.fsencode, directories)), self._errors))
+            return
         with self.all_or_nothing():
-            if file is not None:
-                self.load_file(file)
             for directory in directories:
                 self.add_directory(directory)
 
@@ -188,6 +236,47 @@ class TrustStore:
                 return
             owned = own(certificate, lib.X509_free, self._errors, "d2i_X509_bio")
             self._errors.check(lib.X509_STORE_add_cert(store, owned), "X509_STORE_add_cert")
+
+
+def bundle_bytes(path: Path, read: Callable[[], bytes]) -> bytes:
+    """What ``read()`` gives for a file, which is called if the file has changed since, or is small."""
+    looks = _looks(path)
+    looked, data = _files.get(path, ((), b""))
+    if looks and looks == looked:
+        return data
+    data = read()
+    _files.pop(path, None)
+    if len(data) >= _WORTH_KEEPING and looks == _looks(path) and time.time_ns() - max(looks[:2]) > _CLOCK_TICK:
+        _keep(_files, path, (looks, data))
+    return data
+
+
+def _looks(path: Path) -> tuple[int, ...]:
+    """What changes when a file does; () if there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ()
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev
+
+
+def _keep(where: dict[K, V], key: K, value: V) -> None:
+    """Keep a value, and of the older ones only a few; each step is atomic, since threads share these."""
+    where[key] = value
+    for old in list(where)[:-_KEPT]:
+        where.pop(old, None)
+
+
+def _bundle(data: bytes, what: str, directories: tuple[bytes, ...], errors: ErrorTable) -> Trust:
+    """What trusts the certificates of PEM text and of directories, made once for equal ones."""
+    found = _bundles.pop((data, directories), None)
+    if found is None:
+        found = Trust(errors)
+        found._add_pem(data, what)
+        for directory in directories:
+            found.add_directory(directory)
+    _keep(_bundles, (data, directories), found)
+    return found
 
 
 def _free_infos(infos: CData) -> None:

@@ -22,8 +22,8 @@ static int add_all(X509_STORE *to, const STACK_OF(X509_OBJECT) *objects)
     return 1;
 }
 
-/* Returns 1, or 0 with the error queued and `to` half filled. */
-int obio_copy_store(X509_STORE *to, X509_STORE *from)
+/* Add what `from` has by reference.  Returns 1, or 0 with the error queued and `to` half filled. */
+int obio_add_to_store(X509_STORE *to, X509_STORE *from)
 {
     int ok;
 #if OPENSSL_VERSION_NUMBER >= 0x30300000L
@@ -39,7 +39,13 @@ int obio_copy_store(X509_STORE *to, X509_STORE *from)
     ok = add_all(to, X509_STORE_get0_objects(from));
     X509_STORE_unlock(from);
 #endif
-    return ok && X509_STORE_set1_param(to, X509_STORE_get0_param(from));
+    return ok;
+}
+
+/* The same with the verification parameters. */
+int obio_copy_store(X509_STORE *to, X509_STORE *from)
+{
+    return obio_add_to_store(to, from) && X509_STORE_set1_param(to, X509_STORE_get0_param(from));
 }
 
 /* How many CRLs there are; -1 with the error queued if that cannot be told. */

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NoReturn
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.context import ContextCore
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
-from openssl_bio._core.pem import read_file
 from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
 from openssl_bio.pyopenssl._callbacks import Callbacks
@@ -97,7 +96,7 @@ class Context(ContextCore, Settings, Callbacks):
             raise SSL_ERRORS.error(Outcome(Kind.SSL, detail="cafile and capath cannot both be None"))
         with self._trust.all_or_nothing():
             if cafile is not None:
-                self._trust.load_pem(read_file(cafile, SSL_ERRORS), repr(cafile))
+                self._trust.load_file(cafile)
             if capath is not None:
                 self._trust.add_directory(capath)
 

@@ -11,7 +11,7 @@ from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import Kind, Outcome, clean_queue
 from openssl_bio._core.pem import Path
 from openssl_bio._core.pointers import own, shared_certificate
-from openssl_bio._core.trust import TrustStore
+from openssl_bio._core.trust import Trust
 from openssl_bio.pyopenssl._crl import CRL
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._x509 import X509
@@ -46,14 +46,14 @@ class X509Store:
 
     __module__ = "openssl_bio.crypto"
 
-    _trust: TrustStore
+    _trust: Trust
 
     def __init__(self) -> None:
         """Make an empty store."""
-        self._trust = TrustStore(CRYPTO_ERRORS)
+        self._trust = Trust(CRYPTO_ERRORS)
 
     @classmethod
-    def _wrap(cls, trust: TrustStore) -> Self:
+    def _wrap(cls, trust: Trust) -> Self:
         """An X509Store for the core's store, which is shared."""
         store = cls.__new__(cls)
         store._trust = trust

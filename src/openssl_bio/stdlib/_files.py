@@ -15,6 +15,7 @@ from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import input_bio, load_certificates, load_parameters, load_private_key
 from openssl_bio._core.pointers import own
 from openssl_bio._core.settings import SettingsCore
+from openssl_bio._core.trust import bundle_bytes
 from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._constants import Purpose
 from openssl_bio.stdlib._errors import SETUP_ERRORS, described, number
@@ -66,7 +67,7 @@ class FileSettings(SettingsCore):
             raise TypeError("cafile, capath and cadata cannot be all omitted")
         directory = None if capath is None else _path(capath, "capath")
         certificates = [] if cadata is None else _parsed(cadata)
-        content = b"" if cafile is None else _content(cafile, "cafile")
+        content = b"" if cafile is None else _bundle_content(cafile)
         with self._trust.all_or_nothing():
             if cafile is not None:
                 _as_libssl("X509", self._trust.load_pem, content, repr(cafile))
@@ -132,6 +133,12 @@ def _path(path: Any, name: str) -> Any:
 def _content(path: Any, name: str) -> bytes:
     with clean_queue, open(_path(path, name), "rb") as file:
         return file.read()
+
+
+def _bundle_content(cafile: Any) -> bytes:
+    """What a file of trusted certificates has, which is read again only if it has changed."""
+    path = _path(cafile, "cafile")
+    return bundle_bytes(path, lambda: _content(path, "cafile"))
 
 
 def _as_libssl(library: str, load: Callable[..., Any], *arguments: Any) -> Any:
