@@ -46,3 +46,6 @@ from openssl_bio.stdlib._session import SSLSession
 from openssl_bio.stdlib._socket import SSLSocket
 
 __all__ = ["MemoryBIO", "SSLContext", "SSLObject", "SSLSession", "SSLSocket", *_all_constants, *_all_helpers]  # noqa: PLE0604
+
+for _class in (MemoryBIO, SSLContext, SSLObject, SSLSession, SSLSocket):
+    _class.__module__ = __name__
