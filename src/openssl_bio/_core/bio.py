@@ -10,8 +10,8 @@ raises waits in the connection's list, for the engine to raise it.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from openssl_bio._core._lib import CData, called_by_c, ffi, lib
 from openssl_bio._core.callbacks import ErrorsAside
@@ -105,15 +105,14 @@ class _Foreign:
         self.guard = guard
         self.problems = problems
 
-    def __enter__(self) -> ByteBox:
+    def ask(self, call: Callable[[Any], Any], argument: Any) -> Any:
+        """Call a method of the box, as any callback is called; what it raises goes on."""
         self.guard.callbacks += 1
-        return self.box
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
-        self.guard.callbacks -= 1
-        if error is not None:
-            self.problems.append(error)
-        return True
+        try:
+            with ErrorsAside():
+                return call(argument)
+        finally:
+            self.guard.callbacks -= 1
 
 
 def foreign_bio(box: ByteBox, guard: Guard, problems: list[BaseException], errors: ErrorTable) -> ForeignBio:
@@ -130,17 +129,16 @@ def _keep(error: BaseException, handle: CData, *_rest: object) -> None:
 @called_by_c("py_bio_read", _RAISED, _keep)
 def _bio_read(handle: CData, buffer: CData, size: int) -> int:
     """libssl wants up to ``size`` bytes of a foreign BIO."""
-    result = _RAISED
-    with ErrorsAside(), ffi.from_handle(handle) as box:
-        result = fill(buffer, size, box.read(size), "what a BIO gave") or (_ENDED if box.eof else _EMPTY)
-    return result
+    foreign: _Foreign = ffi.from_handle(handle)
+    data = foreign.ask(foreign.box.read, size)
+    if not data:
+        return _ENDED if foreign.box.eof else _EMPTY
+    return fill(buffer, size, data, "what a BIO gave")
 
 
 @called_by_c("py_bio_write", _RAISED, _keep)
 def _bio_write(handle: CData, data: CData, size: int) -> int:
     """libssl has bytes for a foreign BIO, which takes them all."""
-    result = _RAISED
-    with ErrorsAside(), ffi.from_handle(handle) as box:
-        box.write(taken(data, size))
-        result = size
-    return result
+    foreign: _Foreign = ffi.from_handle(handle)
+    foreign.ask(foreign.box.write, taken(data, size))
+    return size
