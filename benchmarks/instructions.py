@@ -29,7 +29,7 @@ MEASURED = {
     "until_dry": (200, 1),
     "small_records": (3, 1 / 1000),
     "bulk_16k": (6, 1 / 16),
-    "connection": (50, 1),
+    "connection": (100, 1),
     "pending": (1000, 1),
 }
 

@@ -124,6 +124,13 @@ def test_sizes(path: Path) -> None:
     assert not too_long
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE / "_native").glob("*.c")), ids=short)
+def test_sources_in_c(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= MODULE_LINES
+    assert text.startswith("/*\n * "), "it opens with how it works"
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / "_core").glob("*.py")), ids=short)
 def test_theory_of_operation(path: Path) -> None:
     if path.name not in {"__init__.py", "_lib.py"}:

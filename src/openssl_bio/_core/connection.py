@@ -35,6 +35,7 @@ from openssl_bio._core.verification import Demand, session_id_context
 R = TypeVar("R")
 
 NOT_IN_A_HANDSHAKE = "change the context, or set a callback that this has not, unless it is told the server name"
+_OF_CONTEXT = Identity()  # none of its own
 _COPIED = frozenset({"info", "message", "psk_client", "psk_server"})
 
 
@@ -72,7 +73,7 @@ class ConnectionCore(Engine, TwinSettings):
         self._resumes: SessionCore | None = None
         self._is_choosing = False  # the callback for the server name runs, which may change the context
         self._has_own_ctx = False
-        self._identity = Identity()
+        self._identity = _OF_CONTEXT
         self._own_settings: dict[str, Call] = {}
         self._own_callbacks: dict[str, Callable[..., Any]] = {}
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
@@ -211,7 +212,7 @@ class ConnectionCore(Engine, TwinSettings):
             self._trusts_otherwise |= trusts_otherwise
             self._demand_is_mixed |= trusts_otherwise and not lib.SSL_in_before(self.ssl)
             self._context, self._has_own_ctx = context, False
-            self._identity, self._own_settings = Identity(), {}
+            self._identity, self._own_settings = _OF_CONTEXT, {}
             self._separate_sessions()
 
     # -- what only a connection has ---------------------------------------------------------------------------------
