@@ -12,7 +12,7 @@ SOURCES := src tests tools benchmarks setup.py
 
 export PYTHON
 
-.PHONY: demo test wheel leaks hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean bench-instructions
+.PHONY: demo test wheel leaks faults hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean bench-instructions
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -24,6 +24,10 @@ test: .venv/test
 # 20,000 handshakes of each kind with the cyclic collector off: about a minute.
 leaks: .venv/test
 	HANDSHAKES=20000 $(PYTEST) tests/core/test_leaks.py
+
+# Every call in our own C that can fail is made to fail; `make test` does it with those from Python. About a minute.
+faults: .venv/test
+	tools/native_faults.sh
 
 # Sixteen threads on one context, and on one connection: about four minutes.
 hammer: .venv/test

@@ -8,9 +8,7 @@ it fails.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
-import gc
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -195,33 +193,3 @@ def stand_in() -> Iterator[Library]:
     finally:
         for space, name, value in before:
             space[name] = value
-
-
-class _Mallinfo(ctypes.Structure):
-    _fields_ = tuple(
-        (name, ctypes.c_size_t)
-        for name in ("arena", "blocks", "fast", "maps", "mapped", "peak", "in_fast", "in_use", "free", "top")
-    )
-
-
-def bytes_in_use() -> int:
-    """How many bytes glibc's malloc has given out. AttributeError with another C library."""
-    mallinfo2 = ctypes.CDLL(None).mallinfo2
-    mallinfo2.restype = _Mallinfo
-    found = mallinfo2()
-    return int(found.in_use + found.mapped)
-
-
-def leaked(call: Callable[[], object], times: int = 20) -> float:
-    """How many bytes each call leaves behind, the least of three measurements."""
-    for _ in range(5):
-        call()
-    grown = []
-    for _ in range(3):
-        gc.collect()
-        before = bytes_in_use()
-        for _ in range(times):
-            call()
-        gc.collect()
-        grown.append((bytes_in_use() - before) / times)
-    return min(grown)

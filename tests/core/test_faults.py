@@ -1,7 +1,7 @@
 """Every call from Python to libssl and libcrypto that can fail is made to fail, under every operation that reaches it.
 
-``FAULTS=all pytest tests/core/test_faults.py``, which is a part of ``make faults``, lets a call fail at each place that
-it is made from, repeats the operation afterwards, and looks for leaks.
+``FAULTS=all pytest tests/core/test_faults.py`` lets a call fail at each place that
+it is made from, and repeats the operation afterwards.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from tests.core.faults import (
     Library,
     failures,
     is_fallible,
-    leaked,
     real,
     stand_in,
 )
@@ -153,7 +152,7 @@ def complaints(scenario: Scenario, fault: Call, library: Library, world: World, 
 
 
 def complaints_again(scenario: Scenario, fault: Call, library: Library, world: World, done: Any) -> Iterator[str]:
-    """What is wrong when a call is repeated that had a fault, or has it often."""
+    """What is wrong when a call is repeated that had a fault."""
     made = scenario.make(world)
     with library.failing_at(fault):
         error = attempt(scenario, made, world)
@@ -162,14 +161,6 @@ def complaints_again(scenario: Scenario, fault: Call, library: Library, world: W
             yield f"the second time raises {error!r}"
         elif (after := scenario.observe(made, world)) != done:
             yield f"the second time does something else: {after!r}"
-
-    def once() -> None:
-        made = scenario.make(world)
-        with library.failing_at(fault):
-            attempt(scenario, made, world)
-
-    if (size := leaked(once)) > 16:
-        yield f"{size:.0f} bytes are lost each time"
 
 
 @pytest.mark.parametrize("scenario", [*SCENARIOS, *CRYPTO, *STDLIB], ids=lambda scenario: scenario.name)

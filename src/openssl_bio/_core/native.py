@@ -49,6 +49,9 @@ class Engine(_Engine):
     # What ended a connection whose callback raised during the handshake.
     _aborted: ClassVar[Outcome] = Outcome(Kind.SSL, detail="a callback raised an exception during the handshake")
 
+    # What ends a connection that could not keep what it was sent.
+    _lost: ClassVar[Outcome] = Outcome(Kind.SSL, detail="memory ran out while bytes were received, which are lost")
+
     # The subclass makes these two, before there is an SSL that could call back.
     _guard: Guard
     _pending: list[BaseException]  # what callbacks raised

@@ -146,6 +146,20 @@ static int keep_failure(engine_object *self, PyObject *outcome)
     return outcome == NULL ? -1 : 0;
 }
 
+/*
+ * Bytes from the peer are lost for want of memory: what comes behind them must
+ * not be taken for what follows, so this ends the connection.  The exception
+ * that is set stays so.
+ */
+void obio_lose(engine_object *self)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    keep_failure(self, PyObject_GetAttrString((PyObject *)self, "_lost"));
+    PyErr_Restore(type, value, traceback);
+}
+
 /* Raise what the operation's callbacks raised. */
 int obio_raise_pending(engine_object *self)
 {

@@ -77,6 +77,8 @@ static void keep_unread(engine_object *self, PyObject *data)
         self->unread = data;
     else
         PyBytes_ConcatAndDel(&self->unread, data);
+    if (self->unread == NULL)
+        obio_lose(self);
     PyErr_Restore(type, value, traceback);
 }
 
@@ -109,6 +111,8 @@ static PyObject *keep_piece(engine_object *self, PyObject *data, const unsigned 
     data = piece(self, data, buffer, room);
     if (data != NULL)
         keep_unread(self, data);
+    else
+        obio_lose(self);
     PyErr_Restore(type, value, traceback);
     return NULL;
 }
@@ -129,7 +133,10 @@ static PyObject *read_piece(engine_object *self, size_t room)
     failed = obio_run(self, call_read, buffer, room, room >= LARGE) < 0;
     if (failed)
         return keep_piece(self, data, buffer, room);
-    return piece(self, data, buffer, room);
+    data = piece(self, data, buffer, room);
+    if (data == NULL)
+        obio_lose(self);
+    return data;
 }
 
 /* Whether there may be more than what filled the last piece. */
@@ -160,6 +167,8 @@ PyObject *obio_read_bytes(engine_object *self, size_t size)
             return NULL;
         }
         PyBytes_ConcatAndDel(&data, next);
+        if (data == NULL)
+            obio_lose(self);
     }
     return data;
 }
@@ -233,6 +242,16 @@ PyObject *obio_method_read(engine_object *self, PyObject *number)
     return obio_size_of(number, &size) < 0 ? NULL : obio_read_some(self, size);
 }
 
+/* The count of bytes that are in the caller's buffer, who does not have them without it. */
+static PyObject *received(engine_object *self, size_t count)
+{
+    PyObject *number = PyLong_FromSize_t(count);
+
+    if (number == NULL)
+        obio_lose(self);
+    return number;
+}
+
 static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t size)
 {
     size_t count;
@@ -245,7 +264,7 @@ static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t si
         count = (size_t)PyBytes_Size(data);
         memcpy(buffer, PyBytes_AsString(data), count);
         Py_DECREF(data);
-        return PyLong_FromSize_t(count);
+        return received(self, count);
     }
     if (obio_refuse_failed(self) < 0)
         return NULL;
@@ -259,7 +278,7 @@ static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t si
         return NULL;
     }
     count = self->core.outcome.count;
-    return count > 0 ? PyLong_FromSize_t(count) : obio_raise_outcome(self);
+    return count > 0 ? received(self, count) : obio_raise_outcome(self);
 }
 
 PyObject *obio_method_read_into(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
@@ -411,8 +430,10 @@ PyObject *obio_take(engine_object *self, size_t size)
         return data;
     if (self->core.outbox != NULL)
         got = obio_box_take(self->core.outbox, PyBytes_AsString(data), size);
-    else if (!BIO_read_ex(self->core.outgoing, PyBytes_AsString(data), size, &got))
-        got = 0;
+    else if (!BIO_read_ex(self->core.outgoing, PyBytes_AsString(data), size, &got)) {
+        Py_DECREF(data);
+        return PyErr_NoMemory();
+    }
     return obio_exactly(data, size, got);
 }
 

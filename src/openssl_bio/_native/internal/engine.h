@@ -32,6 +32,7 @@ void obio_leave_after(engine_object *self, const PyObject *answer);
 int obio_only_memory(engine_object *self);
 int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, int large);
 int obio_raise_pending(engine_object *self);
+void obio_lose(engine_object *self);
 PyObject *obio_raise_outcome(engine_object *self);
 PyObject *obio_raise_want_read(engine_object *self);
 int obio_refuse_failed(engine_object *self);
