@@ -78,6 +78,8 @@ def test_what_a_box_raises_is_raised(boxes: Boxes, problem: BaseException) -> No
             call()
         assert caught.value is problem
         box.problem = None
+    assert boxes.client.write(b"x") == 1
+    assert boxes.server.read(2) == b"x"
 
 
 @pytest.mark.parametrize("answer", ["text", 5, b"too many bytes"], ids=repr)

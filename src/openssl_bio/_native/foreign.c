@@ -11,7 +11,10 @@
 
 #include "foreign.h"
 
-/* cffi defines these; the bodies are in _core/bio.py.  0: nothing there; -1: at its end; -2: an exception. */
+/*
+ * cffi defines these; the bodies are in _core/bio.py.  0: nothing there; -1: at its end; -2: an exception, which is
+ * raised when libssl returns.  libssl is told to try again then: a failure would end the connection on 4.0.
+ */
 int py_bio_read(void *handle, char *buffer, int size);
 int py_bio_write(void *handle, char *data, int size);
 
@@ -25,15 +28,20 @@ static int foreign_read(BIO *bio, char *buffer, int size)
     BIO_clear_retry_flags(bio);
     if (got > 0)
         return got;
-    if (got == 0)
-        BIO_set_retry_read(bio);
-    return got == -1 ? 0 : -1;
+    if (got == -1)
+        return 0;
+    BIO_set_retry_read(bio);
+    return -1;
 }
 
 static int foreign_write(BIO *bio, const char *data, int size)
 {
+    int put = py_bio_write(BIO_get_data(bio), (char *)data, size);
+
     BIO_clear_retry_flags(bio);
-    return py_bio_write(BIO_get_data(bio), (char *)data, size);
+    if (put < 0)
+        BIO_set_retry_write(bio);
+    return put < 0 ? -1 : put;
 }
 
 static long foreign_ctrl(BIO *bio, int command, long number, void *pointer)
