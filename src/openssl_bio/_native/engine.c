@@ -107,12 +107,11 @@ static PyObject *classified(engine_object *self)
 
 PyObject *obio_raise_want_read(engine_object *self)
 {
-    PyObject *type = NULL, *error = NULL, *arguments, *attributes, *key, *value;
+    PyObject *pattern = Py_NewRef(self->want_read), *error, *attributes, *key, *value;
     Py_ssize_t at = 0;
 
-    if (!PyArg_ParseTuple(self->want_read, "OOO", &type, &arguments, &attributes))
-        return NULL;
-    error = PyObject_Call(type, arguments, NULL);
+    error = PyObject_Call(PyTuple_GetItem(pattern, 0), PyTuple_GetItem(pattern, 1), NULL);
+    attributes = PyTuple_GetItem(pattern, 2);
     while (error != NULL && PyDict_Next(attributes, &at, &key, &value)) {
         if (PyObject_SetAttr(error, key, value) < 0)
             Py_CLEAR(error);
@@ -120,6 +119,7 @@ PyObject *obio_raise_want_read(engine_object *self)
     if (error != NULL)
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     Py_XDECREF(error);
+    Py_DECREF(pattern);
     return NULL;
 }
 
@@ -345,9 +345,10 @@ static PyObject *engine_open(engine_object *self, PyTypeObject *defining, PyObje
     if (state == NULL)
         return NULL;
     if (count != 7 || names != NULL || self->core.ssl != NULL || !PyObject_TypeCheck(arguments[2], state->guard)
-        || !PyList_Check(arguments[3]) || !PyTuple_Check(arguments[4])) {
+        || !PyList_Check(arguments[3]) || !PyTuple_Check(arguments[4])
+        || PyTuple_Size(arguments[4]) != 3) {
         PyErr_SetString(PyExc_TypeError, "_open is called once, with a cdata, an address, a guard, a list, a tuple "
-                                         "and two addresses");
+                                         "of three and two addresses");
         return NULL;
     }
     for (int i = 1; i < 7; i++) {
