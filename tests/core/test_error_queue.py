@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from openssl_bio import SSL, Credential, TrustStore, crypto, stdlib
+from openssl_bio import SSL, Credential, SessionCache, TicketKeys, TrustStore, crypto, stdlib
 from openssl_bio._core._lib import ffi, lib
 from tests.helpers import Identity, Pair, client_context, server_context
 
@@ -110,6 +110,8 @@ ARGUMENTS: dict[str, Callable[[World], Any]] = {
     "sock": lambda w: w.sock(),
     "friendlyname": lambda _: b"a friend",
     "store": lambda w: TrustStore(w.ca.certificate),
+    "cache": lambda _: SessionCache(),
+    "keys": lambda _: TicketKeys(),
     "credentials": lambda w: Credential.load(w.certificate(), w.key()),
 }
 

@@ -30,6 +30,7 @@ from tests.core.faults import (
 )
 from tests.core.scenarios import SCENARIOS
 from tests.core.scenarios_crypto import SCENARIOS as CRYPTO
+from tests.core.scenarios_sessions import SCENARIOS as SESSIONS
 from tests.core.scenarios_stdlib import SCENARIOS as STDLIB
 from tests.core.world import DH_PARAMETERS, Scenario, World
 from tests.helpers import Identity
@@ -163,7 +164,7 @@ def complaints_again(scenario: Scenario, fault: Call, library: Library, world: W
             yield f"the second time does something else: {after!r}"
 
 
-@pytest.mark.parametrize("scenario", [*SCENARIOS, *CRYPTO, *STDLIB], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *CRYPTO, *STDLIB, *SESSIONS], ids=lambda scenario: scenario.name)
 def test_faults(scenario: Scenario, library: Library, world: World) -> None:
     """A clean exception of the documented class, an empty queue, and nothing changed."""
     faults = calls_of(scenario, library, world)
@@ -183,7 +184,7 @@ def test_faults(scenario: Scenario, library: Library, world: World) -> None:
 def test_every_function_that_can_fail_is_made_to_fail(library: Library, world: World) -> None:
     """Each is called by a scenario, or has a reason not to be."""
     called = set()
-    for scenario in (*SCENARIOS, *CRYPTO, *STDLIB):
+    for scenario in (*SCENARIOS, *CRYPTO, *STDLIB, *SESSIONS):
         made = scenario.make(world)
         with library.recording() as calls:
             scenario.call(made, world)

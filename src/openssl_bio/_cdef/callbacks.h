@@ -12,5 +12,8 @@ extern "Python" unsigned int py_psk_client(SSL *ssl, const char *hint, char *ide
 extern "Python" unsigned int py_psk_server(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_room);
 extern "Python" void py_message(int sent, int version, int content_type, const void *data, size_t size, SSL *ssl,
     void *arg);
+extern "Python" int py_new_session(SSL *ssl, SSL_SESSION *session);
+extern "Python" int py_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+    EVP_MAC_CTX *mac, int sealing);
 extern "Python+C" int py_bio_read(void *handle, char *buffer, int size);
 extern "Python+C" int py_bio_write(void *handle, char *data, int size);

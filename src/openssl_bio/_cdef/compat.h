@@ -53,9 +53,6 @@ int SSL_CTX_use_certificate_chain_file(SSL_CTX *ctx, const char *path);
 int SSL_CTX_add_client_CA(SSL_CTX *ctx, X509 *certificate);
 void SSL_CTX_set_post_handshake_auth(SSL_CTX *ctx, int on);
 int SSL_CTX_set_max_early_data(SSL_CTX *ctx, uint32_t size);
-uint32_t SSL_SESSION_get_max_early_data(const SSL_SESSION *session);
-SSL_SESSION *d2i_SSL_SESSION(SSL_SESSION **session, const unsigned char **data, long size);
-int i2d_SSL_SESSION(const SSL_SESSION *session, unsigned char **out);
 
 X509 *X509_STORE_CTX_get0_cert(const X509_STORE_CTX *context);
 struct stack_st_X509 *X509_STORE_CTX_get1_chain(const X509_STORE_CTX *context);

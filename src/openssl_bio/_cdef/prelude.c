@@ -32,5 +32,8 @@
 #include "foreign.h"
 #include "operations.h"
 #include "queue.h"
+#include "reverify.h"
+#include "sealing.h"
 #include "sessions.h"
 #include "stores.h"
+#include "ticket_keys.h"

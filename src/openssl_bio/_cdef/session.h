@@ -12,3 +12,18 @@ long SSL_SESSION_get_time(const SSL_SESSION *session);
 long SSL_SESSION_get_timeout(const SSL_SESSION *session);
 unsigned long SSL_SESSION_get_ticket_lifetime_hint(const SSL_SESSION *session);
 int SSL_SESSION_has_ticket(const SSL_SESSION *session);
+int SSL_SESSION_up_ref(SSL_SESSION *session);
+int SSL_SESSION_is_resumable(const SSL_SESSION *session);
+int SSL_SESSION_get_protocol_version(const SSL_SESSION *session);
+const SSL_CIPHER *SSL_SESSION_get0_cipher(const SSL_SESSION *session);
+void SSL_SESSION_get0_alpn_selected(const SSL_SESSION *session, const unsigned char **protocol, size_t *size);
+void SSL_SESSION_get0_ticket(const SSL_SESSION *session, const unsigned char **ticket, size_t *size);
+uint32_t SSL_SESSION_get_max_early_data(const SSL_SESSION *session);
+X509 *SSL_SESSION_get0_peer(SSL_SESSION *session);
+SSL_SESSION *d2i_SSL_SESSION(SSL_SESSION **session, const unsigned char **data, long size);
+int i2d_SSL_SESSION(const SSL_SESSION *session, unsigned char **out);
+void SSL_set_verify_result(SSL *ssl, long result);
+int SSL_new_session_ticket(SSL *ssl);
+void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, int (*callback)(SSL *, SSL_SESSION *));
+long SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx,
+    int (*callback)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *, EVP_MAC_CTX *, int));

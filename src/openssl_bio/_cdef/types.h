@@ -11,6 +11,8 @@ typedef ... BIO;
 typedef ... BIO_METHOD;
 typedef ... COMP_METHOD;
 typedef ... EVP_CIPHER;
+typedef ... EVP_CIPHER_CTX;
+typedef ... EVP_MAC_CTX;
 typedef ... EVP_MD;
 typedef ... EVP_MD_CTX;
 typedef ... EVP_PKEY;

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from openssl_bio._core._lib import CData, called_by_c, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pointers import fill, shared_certificate, taken
+from openssl_bio._core.pointers import fill, own, shared_certificate, taken
 from openssl_bio._core.protocols import join_protocols, split_protocols
+from openssl_bio._core.resumption import remembered
 
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
+    from openssl_bio._core.ticket_keys import TicketKey
 
 Body = Callable[..., int | None]
 
@@ -231,6 +233,32 @@ def info(connection: ConnectionCore, _ssl: CData, where: int, value: int) -> Non
 def keylog(connection: ConnectionCore, _ssl: CData, line: CData) -> None:
     """A secret was derived, told in the NSS key log format without a newline."""
     connection._callback("keylog")(connection, ffi.string(line))
+
+
+@entry_point("py_new_session", fails=0)
+def new_session(connection: ConnectionCore, _ssl: CData, session: CData) -> int:
+    """There is a session to be resumed later: on TLS 1.3 one for each ticket, on TLS 1.2 after the handshake."""
+    lib.SSL_SESSION_up_ref(session)
+    core = remembered(connection, own(session, lib.SSL_SESSION_free, connection._errors, "SSL_SESSION_up_ref"))
+    for name in ("session_cache", "new_session"):
+        connection._callback(name, _ignore)(connection, core)
+    return 0  # libssl's own reference stays its own
+
+
+@entry_point("py_ticket_key", fails=-1)
+def ticket_key(  # noqa: PLR0917 - libssl's
+    connection: ConnectionCore, _ssl: CData, name: CData, iv: CData, cipher: CData, mac: CData, sealing: int
+) -> int:
+    """A ticket is to be sealed, or to be opened; None for a key means that nobody knows it any more."""
+    wanted = None if sealing else taken(name, lib.OBIO_TICKET_NAME)
+    key: TicketKey | None = connection._callback("ticket_key")(connection, wanted)
+    if key is None:
+        return 0
+    if sealing:
+        fill(name, lib.OBIO_TICKET_NAME, key.name, "the name of a ticket key")
+    done = lib.obio_ticket_key_start(key.cipher_key, key.mac_key, iv, cipher, mac, sealing)
+    connection._errors.check(done, "the ticket key cannot be used")
+    return 2 if key.renew and not sealing else 1
 
 
 @entry_point("py_message", fails=None, ssl=lambda *arguments: arguments[5])

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
@@ -28,7 +28,9 @@ from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.identity import Identity, copied_certificate
 from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
 from openssl_bio._core.pump import SocketPump
-from openssl_bio._core.session import SessionCore
+from openssl_bio._core.resumption import bound, remembered
+from openssl_bio._core.session import SessionCore, digest_of
+from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, session_id_context
 
@@ -36,7 +38,17 @@ R = TypeVar("R")
 
 NOT_IN_A_HANDSHAKE = "change the context, or set a callback that this has not, unless it is told the server name"
 _OF_CONTEXT = Identity()  # none of its own
-_COPIED = frozenset({"info", "message", "psk_client", "psk_server"})
+_COPIED = frozenset(
+    {
+        "info",
+        "message",
+        "psk_client",
+        "psk_server",
+        "new_session",
+        "session_cache",
+        "ticket_key",
+    }
+)
 
 
 class ConnectionCore(Engine, TwinSettings):
@@ -80,6 +92,9 @@ class ConnectionCore(Engine, TwinSettings):
         super().__init__(ssl, self._bio("incoming", incoming), self._bio("outgoing", outgoing))
         self._errors.check(lib.SSL_set_ex_data(ssl, HANDLE_INDEX, handle), "SSL_set_ex_data")
         lib.SSL_set_mode(ssl, lib.SSL_MODE_AUTO_RETRY)
+        keys = generation.settings.get("ticket_keys")
+        if keys is not None and isinstance(keys.value, TicketKeys):
+            self._errors.check(lib.obio_ticket_keys_use(ssl, keys.value._ring), "SSL_set_ex_data")
 
     def _bio(self, name: str, given: CData | ByteBox | None) -> CData | None:
         if given is None or isinstance(given, ffi.CData):
@@ -314,10 +329,39 @@ class ConnectionCore(Engine, TwinSettings):
         """Resume a session; ValueError if it is another context's, or was verified with less than is demanded."""
         with self._guard:
             self._refuse_in_callback("change the session of the connection it was called for")
+            travelled = session.context is None
+            if travelled:
+                session = bound(self, session)
             _refuse(session, self._demand, self._context, self._generation)
             copy = own(lib.SSL_SESSION_dup(session.session), lib.SSL_SESSION_free, self._errors, "SSL_SESSION_dup")
             self._errors.check(lib.SSL_set_session(self.ssl, copy), "the session cannot be resumed here")
+            if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
+                lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # which may have been another when it was made
             self._resumes = session
+
+    def _server_key(self) -> Hashable | None:
+        """What a session's connection and the one that resumes it have in common; None if the server has no name."""
+        with self._guard:
+            names = (self._get_server_name(), self._demand.host, self._peer_name())
+            if not any(names):
+                return None
+            return id(self._context), *names, digest_of(lib.SSL_get_certificate(self.ssl), self._errors)
+
+    def _peer_name(self) -> str | None:
+        """What the face calls the server, if that says more than the name that is sent, or verified."""
+        return None
+
+    def _resume_from_cache(self) -> bool:
+        """Take a session for this server from the context's cache; whether there was one that may be resumed."""
+        cache, key = self._context._session_cache, self._server_key()
+        session = None if cache is None or key is None else cache._take(key)
+        if session is None:
+            return False
+        try:
+            self._set_session(session)
+        except ValueError:  # it was verified with less than this connection demands
+            return False
+        return True
 
     # -- what was negotiated ----------------------------------------------------------------------------------------
 
@@ -410,9 +454,13 @@ class ConnectionCore(Engine, TwinSettings):
             session = lib.SSL_get1_session(self.ssl)
             if session == ffi.NULL:
                 return None
-            pointer = own(session, lib.SSL_SESSION_free, self._errors, "SSL_get1_session")
-            verified = None if self._demand_is_mixed else self._demand
-            return SessionCore(pointer, self._context, self._generation.trust_epoch, verified)
+            return remembered(self, own(session, lib.SSL_SESSION_free, self._errors, "SSL_get1_session"))
+
+    def _new_session_ticket(self) -> None:
+        """Let the next `_handshake` send a TLS 1.3 client one ticket more; error if this is no such server."""
+        with self._guard:
+            done = lib.SSL_is_init_finished(self.ssl) and lib.SSL_new_session_ticket(self.ssl)
+            self._errors.check(done, "a ticket can be sent by a TLS 1.3 server after the handshake")
 
     def _get_bytes(self, function: Callable[[CData, CData, int], int]) -> bytes:
         """What ``size_t function(SSL *, buffer, size)`` gives; all of these fit a digest's size."""

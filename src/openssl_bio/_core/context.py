@@ -14,22 +14,32 @@ Invariants: ``_generation`` is None or agrees with ``_settings``; no user code r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.identity import Identity
-from openssl_bio._core.pointers import own
+from openssl_bio._core.pointers import new_buffer, own, taken
+from openssl_bio._core.session_cache import SessionCache
+from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.trust import Trust
 from openssl_bio._core.trust_store import TrustStore
 from openssl_bio._core.twins import Call, TwinSettings
-from openssl_bio._core.verification import Demand, same
+from openssl_bio._core.verification import Demand, same, trust_digest
+
+if TYPE_CHECKING:
+    from openssl_bio._core.connection import ConnectionCore
+    from openssl_bio._core.session import SessionCore
 
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
 DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
+
+# Settings that let other contexts and processes resume this one's sessions.
+_SHARED = frozenset({"ticket_keys", "session_store"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ class Setting:
 
     value: Any
     apply: Callable[[CData], object]
+    trust: bool = False  # it says how the peer is verified
 
 
 @dataclass(slots=True)
@@ -74,6 +85,7 @@ class ContextCore(TwinSettings):
         self._stand_in: Generation | None = None
         self._last_used: Generation | None = None
         self._trust_changed = False
+        self._session_cache: SessionCache | None = None
         if lowest:
             self._set_min_version(lowest)
             self._set_max_version(highest)
@@ -106,7 +118,9 @@ class ContextCore(TwinSettings):
         """A used generation over again, for one connection to change."""
         with self._guard:
             ctx = self._new_ctx(generation.store, generation.identity, generation.settings)
-            return replace(generation, ctx=ctx, callbacks=dict(generation.callbacks))
+            twin = replace(generation, ctx=ctx, callbacks=dict(generation.callbacks))
+            self._name_sessions(twin)
+            return twin
 
     def _scratch(self) -> CData:
         """An empty SSL_CTX, to try something out on."""
@@ -168,9 +182,27 @@ class ContextCore(TwinSettings):
                 done = lib.obio_inherit_sessions(generation.ctx, before.ctx)
                 self._errors.check(done, "the sessions cannot be taken over")
         generation.demand = Demand(*self._recorded("verify", ()))
-        generation.session_id_context = self._recorded("session_id_context", DEFAULT_SESSION_ID_CONTEXT)
         generation.used, generation.settings = True, dict(self._settings)
+        generation.session_id_context = self._shared_name(generation)
+        self._name_sessions(generation)
         self._last_used, self._trust_changed = generation, False
+
+    def _shared_name(self, generation: Generation) -> bytes:
+        """The session id context: where sessions leave this context, it says how clients are verified."""
+        name: bytes = self._recorded("session_id_context", DEFAULT_SESSION_ID_CONTEXT)
+        if not generation.demand.verifies or not _SHARED & generation.settings.keys():
+            return name
+        digest = new_buffer(hashlib.sha256().digest_size)
+        self._errors.check(lib.obio_digest_store(generation.store, digest), "the digest of the trust store")
+        settings = generation.settings.items()
+        rules = sorted((key, repr(setting.value)) for key, setting in settings if setting.trust and key != "verify")
+        facts = (name, taken(digest, hashlib.sha256().digest_size), self._trust.directories, rules)
+        return trust_digest(generation.demand, generation.trust_epoch, *facts)
+
+    def _name_sessions(self, generation: Generation) -> None:
+        name = generation.session_id_context
+        done = lib.SSL_CTX_set_session_id_context(generation.ctx, name, len(name))
+        self._errors.check(done, "SSL_CTX_set_session_id_context")
 
     @property
     def ctx(self) -> CData:
@@ -200,7 +232,7 @@ class ContextCore(TwinSettings):
                 self._generation = previous if previous.used else None
                 raise
             self._stand_in = None
-            self._settings[name] = Setting(value, apply)
+            self._settings[name] = Setting(value, apply, trust)
             self._callbacks.update(callbacks or {})
             self._generation.callbacks.update(callbacks or {})
             self._trust_changed |= trust
@@ -262,3 +294,39 @@ class ContextCore(TwinSettings):
             before = int(lib.SSL_CTX_get_timeout(self._current().ctx))
             self._set("timeout", seconds, lambda ctx: lib.SSL_CTX_set_timeout(ctx, seconds))
             return before
+
+    def _on_new_session(self, name: str, callback: Callable[..., Any], value: object) -> None:
+        """Call ``callback(connection, SessionCore)`` for each session that can be resumed later.
+
+        ``name`` is "new_session" or "session_cache": one C callback serves both. libssl tells clients of sessions if
+        its cache is on for them; it would then keep each of them for nothing.
+        """
+        entry = lib.py_new_session
+        with self._guard:
+            if "session_cache_mode" not in self._settings:
+                self._set_session_cache_mode(lib.SSL_SESS_CACHE_BOTH | lib.SSL_SESS_CACHE_NO_INTERNAL_STORE)
+            self._set_callback(name, callback, value, lambda ctx: lib.SSL_CTX_sess_set_new_cb(ctx, entry))
+
+    def _use_session_cache(self, cache: SessionCache | None) -> None:
+        def keep(connection: ConnectionCore, session: SessionCore) -> None:
+            key = connection._server_key()
+            if cache is not None and key is not None and not lib.SSL_is_server(connection.ssl):
+                cache._add(key, session)
+
+        self._on_new_session("session_cache", keep, cache)
+        self._session_cache = cache
+
+    def _use_ticket_keys(self, keys: TicketKeys | None) -> None:
+        errors, on = self._errors, keys is not None
+        what = "the ticket keys cannot be used"
+        self._set("ticket_keys", keys, lambda ctx: errors.check(lib.obio_ticket_keys_install(ctx, on), what))
+
+    def _on_ticket_key(self, callback: Callable[..., Any], value: object) -> None:
+        """Ask ``callback(connection, name or None to seal)`` for a TicketKey, or None."""
+        errors, entry = self._errors, lib.py_ticket_key
+
+        def install(ctx: CData) -> None:
+            errors.check(lib.SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, entry), "SSL_CTX_set_tlsext_ticket_key_evp_cb")
+
+        # It takes the place of a ring: one setting of libssl, and so one of ours.
+        self._set("ticket_keys", value, install, callbacks={"ticket_key": callback})

@@ -3,24 +3,299 @@
 Theory of operation.  libssl changes a session object that a connection uses (a failing connection spoils it), so a
 connection that resumes is given a copy, and the value that the user holds stays as it was.  libssl trusts a session
 only together with the context it was made with, so it remembers its context, and what its connection verified.
+
+What was verified means nothing in another process, where other authorities may be trusted.  So a session that travels
+(`encode`, `decode`) has no context, and takes the certificates along that its server had shown: the connection that is
+to resume it verifies them once more, as if the server had shown them again.  It also remembers the server name it was
+made with and which certificate of its own the client had; a connection with others is another client, or talks to
+another server.  Whoever can change the bytes can replace all of that, hence the key.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import struct
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from openssl_bio._core._lib import CData
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import ErrorTable, clean_queue
+from openssl_bio._core.pem import load_certificate, written
+from openssl_bio._core.pointers import new_buffer, own, taken
+from openssl_bio._core.sealing import checked_key, seal, unseal
+from openssl_bio._core.sources import LOAD_ERRORS, LoadError
 
 if TYPE_CHECKING:
     from openssl_bio._core.context import ContextCore
     from openssl_bio._core.verification import Demand
 
+__all__ = ["SessionCore", "SessionValue", "decode", "digest_of", "encode", "from_der", "to_der"]
+
+_OPEN = b"openssl_bio session 1 open\n"
+_SEALED = b"openssl_bio session 1 sealed\n"
+_CHECKSUM = hashlib.sha256().digest_size
+# RFC 8446, section 4.6.1: no TLS 1.3 ticket is used for longer, whatever the server said.
+_WEEK = 7 * 24 * 3600
+
 
 class SessionCore:
-    """An owned ``SSL_SESSION``, the context it belongs to, that context's trust epoch, and what was verified."""
+    """An owned ``SSL_SESSION``, and what has to be known of the connection that made it."""
 
-    def __init__(self, session: CData, context: ContextCore, trust_epoch: int, verified: Demand | None) -> None:
+    def __init__(  # noqa: PLR0917 - each is as important as the next
+        self,
+        session: CData,
+        context: ContextCore | None,
+        trust_epoch: int,
+        verified: Demand | None,
+        chain: tuple[CData, ...] = (),
+        server_name: bytes | None = None,
+        identity: bytes = b"",
+    ) -> None:
         self.session = session
-        self.context = context
+        self.context = context  # None: it has travelled, and nothing of it is verified
         self.trust_epoch = trust_epoch
         self.verified = verified
+        self.chain = chain  # what the peer showed, its own certificate first
+        self.server_name = server_name
+        self.identity = identity  # SHA-256 of the certificate that the connection had for itself, if any
+
+    @property
+    def id(self) -> bytes:
+        """The session's id; on TLS 1.3 one that a client makes up."""
+        with clean_queue:
+            size = ffi.new("unsigned int *")
+            data = lib.SSL_SESSION_get_id(self.session, size)
+            return taken(data, size[0])
+
+    @property
+    def ends(self) -> int:
+        """When it cannot be resumed any more, in seconds after 1970."""
+        seconds = int(lib.SSL_SESSION_get_timeout(self.session))
+        if lib.SSL_SESSION_get_protocol_version(self.session) == lib.TLS1_3_VERSION:
+            told = int(lib.SSL_SESSION_get_ticket_lifetime_hint(self.session))
+            seconds = min(seconds, told or seconds, _WEEK)
+        return int(lib.SSL_SESSION_get_time(self.session)) + seconds
+
+    @property
+    def is_usable(self) -> bool:
+        """It can be resumed, and its time is not over."""
+        return bool(lib.SSL_SESSION_is_resumable(self.session)) and time.time() < self.ends
+
+    def bytes_from(self, function: Callable[[CData, CData, CData], None]) -> bytes:
+        """What ``void function(session, const unsigned char **, size_t *)`` gives."""
+        data, size = ffi.new("unsigned char **"), ffi.new("size_t *")
+        function(self.session, data, size)
+        return taken(data[0], size[0]) if size[0] else b""
+
+
+def to_der(session: CData) -> bytes:
+    """An ``SSL_SESSION`` in DER, secrets included."""
+    with clean_queue:
+        size = lib.i2d_SSL_SESSION(session, ffi.NULL)
+        LOAD_ERRORS.check(size > 0, "the session cannot be encoded: it was not made by a handshake")
+        buffer = new_buffer(size)
+        lib.i2d_SSL_SESSION(session, ffi.new("unsigned char **", buffer))
+        return taken(buffer, size)
+
+
+def from_der(data: bytes) -> CData:
+    """An owned ``SSL_SESSION``; `LoadError` if these bytes are none, or one of a cipher that is not there."""
+    with clean_queue:
+        memory = ffi.from_buffer("unsigned char[]", data)
+        cursor = ffi.new("unsigned char **", memory)
+        session = lib.d2i_SSL_SESSION(ffi.NULL, cursor, len(data))
+        owned = own(session, lib.SSL_SESSION_free, LOAD_ERRORS, "the bytes are no session that this OpenSSL can read")
+        if cursor[0] != memory + len(data):
+            raise LoadError("there is something behind the session")
+        return owned
+
+
+def digest_of(certificate: CData, errors: ErrorTable) -> bytes:
+    """The SHA-256 of an X509; b"" for NULL."""
+    if certificate == ffi.NULL:
+        return b""
+    buffer = new_buffer(_CHECKSUM)
+    errors.check(lib.obio_certificate_digest(certificate, buffer), "X509_digest")
+    return taken(buffer, _CHECKSUM)
+
+
+def _der_of(certificate: CData) -> bytes:
+    return written(lambda bio: lib.i2d_X509_bio(bio, certificate), LOAD_ERRORS, "i2d_X509_bio")
+
+
+def encode(core: SessionCore, key: bytes | None) -> bytes:
+    """A session for another process; encrypted and authenticated if there is a key."""
+    name = [] if core.server_name is None else [core.server_name]
+    fields = [to_der(core.session), core.identity, *map(_der_of, core.chain)]
+    body = bytes([len(name)]) + b"".join(struct.pack(">I", len(field)) + field for field in [*name, *fields])
+    if key is not None:
+        return _SEALED + seal(checked_key(key), body, _SEALED)
+    return _OPEN + body + hashlib.sha256(_OPEN + body).digest()
+
+
+def decode(data: bytes, key: bytes | None) -> SessionCore:
+    """What `encode` was given, without a context; `LoadError` for anything else."""
+    try:
+        has_name, *fields = _fields(_opened(data, key))
+    except (struct.error, IndexError):
+        raise LoadError("the session's bytes are cut") from None
+    name = fields.pop(0) if has_name else None
+    if len(fields) < 2:
+        raise LoadError("the session's bytes are cut")
+    der, identity, *chain = fields
+    certificates = tuple(load_certificate(one, False, LOAD_ERRORS, "a certificate of the session") for one in chain)
+    return SessionCore(from_der(der), None, 0, None, certificates, name, identity)
+
+
+def _opened(data: bytes, key: bytes | None) -> bytes:
+    if data.startswith(_SEALED):
+        if key is None:
+            raise LoadError("the session is encrypted: its key is needed")
+        body = unseal(checked_key(key), data[len(_SEALED) :], _SEALED)
+        if body is None:
+            raise LoadError("the session was changed, or encrypted with another key")
+        return body
+    if not data.startswith(_OPEN):
+        raise LoadError("these are not the bytes of a session")
+    if key is not None:
+        raise LoadError("the session is not encrypted, though there is a key: anybody could have made it")
+    body, checksum = data[len(_OPEN) : -_CHECKSUM], data[-_CHECKSUM:]
+    if hashlib.sha256(_OPEN + body).digest() != checksum:
+        raise LoadError("the session's bytes were changed or cut")
+    return body
+
+
+def _fields(body: bytes) -> list[Any]:
+    """Whether there is a name, and the fields."""
+    found: list[Any] = [bool(body[0])]
+    at = 1
+    while at < len(body):
+        (size,) = struct.unpack_from(">I", body, at)
+        field = body[at + 4 : at + 4 + size]
+        if len(field) < size:
+            raise LoadError("the session's bytes are cut")
+        found.append(field)
+        at += 4 + size
+    return found
+
+
+class SessionValue:
+    """What both faces' sessions tell, and how they travel.
+
+    Two sessions are equal if they are of one protocol version and have one id (as in libssl).
+    """
+
+    __slots__ = ("_core",)
+    _core: SessionCore | None
+
+    @classmethod
+    def _wrap(cls, core: SessionCore) -> Self:
+        self = object.__new__(cls)
+        self._core = core
+        return self
+
+    def _made(self) -> SessionCore:
+        if self._core is None:
+            raise ValueError("the session is empty: no connection has made it")
+        return self._core
+
+    def to_bytes(self, key: bytes | None = None) -> bytes:
+        """The session for another process or machine, for ``from_bytes`` there, with any version of OpenSSL.
+
+        With a ``key`` of 32 bytes they are encrypted, and nobody without it can read or change them. Without one they
+        hold the session's secrets, and who can change them decides whom a client takes for its server: keep them like
+        a private key. ValueError if no handshake has made the session.
+        """
+        core = self._made()
+        return encode(core, key)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, key: bytes | None = None) -> Self:
+        """The session that ``to_bytes`` gave, for connections of any context.
+
+        What was verified elsewhere does not count here: the connection that is to resume it verifies the certificates
+        that the server had shown once more, by its own settings, and refuses it with a ValueError if that fails, if
+        the server name is another, or if the client shows another certificate of its own. So set all of that first.
+
+        `LoadError`, a ValueError, for bytes that are no session, were changed, or were encrypted with another key; and
+        for bytes that are not encrypted if there is a key.
+        """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"the bytes of a session are needed, not {type(data).__name__}")
+        return cls._wrap(decode(bytes(data), key))
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        """TypeError: it holds secrets, which to_bytes() can encrypt."""
+        name = type(self).__name__
+        raise TypeError(f"cannot pickle {name!r} object: it holds secrets. Send to_bytes(key), and {name}.from_bytes")
+
+    def _key(self) -> object:
+        if self._core is None or not self._core.id:
+            return id(self)
+        return lib.SSL_SESSION_get_protocol_version(self._core.session), self._core.id
+
+    def __eq__(self, other: object) -> bool:
+        return self._key() == other._key() if isinstance(other, type(self)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    @property
+    def id(self) -> bytes:
+        """The session's id; on TLS 1.3 one that a client makes up."""
+        return self._made().id
+
+    @property
+    def time(self) -> int:
+        """When it began, in seconds after 1970."""
+        return int(lib.SSL_SESSION_get_time(self._made().session))
+
+    @property
+    def timeout(self) -> int:
+        """How many seconds after `time` it can be resumed."""
+        return int(lib.SSL_SESSION_get_timeout(self._made().session))
+
+    @property
+    def age(self) -> float:
+        """How many seconds ago it began."""
+        return max(0.0, time.time() - self.time)
+
+    @property
+    def expired(self) -> bool:
+        """Whether it is too old to be resumed: by its `timeout`, on TLS 1.3 also by its ticket's lifetime."""
+        return time.time() >= self._made().ends
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a server can know it again: on TLS 1.3 it is when it has a ticket. ``SSL_SESSION_is_resumable``."""
+        return bool(lib.SSL_SESSION_is_resumable(self._made().session))
+
+    @property
+    def has_ticket(self) -> bool:
+        """The server gave a ticket for it."""
+        return bool(lib.SSL_SESSION_has_ticket(self._made().session))
+
+    @property
+    def ticket(self) -> bytes:
+        """The server's ticket; b"" if it gave none."""
+        return self._made().bytes_from(lib.SSL_SESSION_get0_ticket)
+
+    @property
+    def ticket_lifetime_hint(self) -> int:
+        """How many seconds the server said that its ticket lasts; 0 if it did not."""
+        return int(lib.SSL_SESSION_get_ticket_lifetime_hint(self._made().session))
+
+    @property
+    def max_early_data(self) -> int:
+        """How many bytes of early data the server takes with it; 0 for none."""
+        return int(lib.SSL_SESSION_get_max_early_data(self._made().session))
+
+    @property
+    def cipher_name(self) -> str | None:
+        """The cipher it was made with, in OpenSSL's name."""
+        cipher = lib.SSL_SESSION_get0_cipher(self._made().session)
+        return None if cipher == ffi.NULL else ffi.string(lib.SSL_CIPHER_get_name(cipher)).decode()
+
+    def _alpn(self) -> bytes:
+        return self._made().bytes_from(lib.SSL_SESSION_get0_alpn_selected)

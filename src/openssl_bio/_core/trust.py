@@ -110,6 +110,11 @@ class Trust:
         """The present X509_STORE."""
         return self.store
 
+    @property
+    def directories(self) -> tuple[bytes, ...]:
+        """The directories that are looked in."""
+        return self._directories
+
     def freeze(self) -> CData:
         """The present X509_STORE, for an SSL_CTX; later changes are made to another one."""
         with self._guard:

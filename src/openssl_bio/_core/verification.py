@@ -73,3 +73,16 @@ def session_id_context(base: bytes, usual: Demand, demand: Demand) -> bytes:
     if not same(demand.callback, usual.callback):
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
     return hashlib.sha256(repr((base, demand.mode, demand.host, demand.depth)).encode()).digest()
+
+
+def trust_digest(demand: Demand, trust_epoch: int, *facts: object) -> bytes:
+    """What tells apart how servers verify their clients, for sessions that several of them may resume.
+
+    ``facts`` are bytes, numbers and texts: what is trusted, and all settings of verification. It is the same in other
+    processes with the same settings. A verify callback is known there by its name alone; in one process, where another
+    function of that name may take its place, the epoch tells.
+    """
+    callback = demand.callback
+    if callback is not None:
+        facts += (getattr(callback, "__module__", ""), getattr(callback, "__qualname__", ""), trust_epoch)
+    return hashlib.sha256(repr((demand.mode, demand.depth, *facts)).encode()).digest()

@@ -3,6 +3,13 @@
  * connections trust, so it gets a store of its own: the same certificates and
  * CRLs by reference, and the same verification parameters.
  */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
 #include "stores.h"
@@ -72,4 +79,58 @@ int obio_count_crls(X509_STORE *store)
     X509_STORE_unlock(store);
 #endif
     return count;
+}
+
+enum { DIGEST = 32 };
+
+static int compare_digests(const void *one, const void *other)
+{
+    return memcmp(one, other, DIGEST);
+}
+
+/* The SHA-256 of what is in the store, in any order, and of how it says to verify. */
+static int digest_all(const STACK_OF(X509_OBJECT) *objects, X509_VERIFY_PARAM *param, unsigned char *digest)
+{
+    int count = sk_X509_OBJECT_num(objects), ok = 1;
+    int64_t numbers[3] = {(int64_t)X509_VERIFY_PARAM_get_flags(param), X509_VERIFY_PARAM_get_depth(param),
+                          (int64_t)X509_VERIFY_PARAM_get_time(param)};
+    unsigned char *all = OPENSSL_zalloc((size_t)count * DIGEST + sizeof numbers);
+
+    if (all == NULL)
+        return 0;
+    for (int i = 0; ok && i < count; i++) {
+        const X509_OBJECT *object = sk_X509_OBJECT_value(objects, i);
+        X509 *certificate = X509_OBJECT_get0_X509(object);
+        X509_CRL *crl = X509_OBJECT_get0_X509_CRL(object);
+
+        ok = certificate != NULL ? X509_digest(certificate, EVP_sha256(), all + i * DIGEST, NULL)
+                                 : X509_CRL_digest(crl, EVP_sha256(), all + i * DIGEST, NULL);
+    }
+    qsort(all, (size_t)count, DIGEST, compare_digests);
+    if ((numbers[0] & X509_V_FLAG_USE_CHECK_TIME) == 0)
+        numbers[2] = 0;
+    memcpy(all + (size_t)count * DIGEST, numbers, sizeof numbers);
+    ok = ok && EVP_Digest(all, (size_t)count * DIGEST + sizeof numbers, digest, NULL, EVP_sha256(), NULL);
+    OPENSSL_free(all);
+    return ok;
+}
+
+/* Returns 1, or 0 with the error queued. */
+int obio_digest_store(X509_STORE *store, unsigned char *digest)
+{
+    int ok;
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get1_objects(store);
+
+    if (objects == NULL)
+        return 0;
+    ok = digest_all(objects, X509_STORE_get0_param(store), digest);
+    sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
+#else
+    if (!X509_STORE_lock(store))
+        return 0;
+    ok = digest_all(X509_STORE_get0_objects(store), X509_STORE_get0_param(store), digest);
+    X509_STORE_unlock(store);
+#endif
+    return ok;
 }

@@ -3,3 +3,4 @@
 int obio_add_to_store(X509_STORE *to, X509_STORE *from);
 int obio_copy_store(X509_STORE *to, X509_STORE *from);
 int obio_count_crls(X509_STORE *store);
+int obio_digest_store(X509_STORE *store, unsigned char *digest);

@@ -339,14 +339,10 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     def get_session(self) -> Session | None:
         """The session to resume later, or None. On TLS 1.3 it can be resumed once data has been received."""
         core = self._get_session()
-        if core is None:
-            return None
-        session = Session()
-        session._core = core
-        return session
+        return None if core is None else Session._wrap(core)
 
     def set_session(self, session: Session) -> None:
-        """Offer to resume a session, which a connection of the same context made.
+        """Offer to resume a session, which a connection of the same context made, or `Session.from_bytes`.
 
         A resumed handshake checks no certificate. So it is a ValueError if the session is another context's, if the
         context's trust or verification settings changed since, and if the connection that made it verified less than
@@ -358,6 +354,23 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         if session._core is None:
             raise ValueError("the session is empty: it was not returned by get_session()")
         self._set_session(session._core)
+
+    def resume(self) -> bool:
+        """Offer a session of the context's cache (`Context.set_session_cache`), and tell whether there is one.
+
+        Call it on a client before the handshake, after the server name and what is to be verified were set. A TLS 1.3
+        session is taken out of the cache by this.
+        """
+        return self._resume_from_cache()
+
+    def new_session_ticket(self) -> None:
+        """Send one session ticket more to a TLS 1.3 client. Error if this is no such server, or before the handshake.
+
+        Over a socket it may raise WantWriteError, and the ticket goes out with what is sent next.
+        Source: ``SSL_new_session_ticket``; pyOpenSSL has no such method.
+        """
+        self._new_session_ticket()
+        self._drive(self._handshake)
 
 
 Connection.__module__ = "openssl_bio.SSL"

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.context import ContextCore
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
+from openssl_bio._core.session_cache import SessionCache
+from openssl_bio._core.ticket_keys import TicketKey, TicketKeys, checked_ticket_key
 from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
 from openssl_bio.pyopenssl._callbacks import Callbacks
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
+from openssl_bio.pyopenssl._session import Session
 from openssl_bio.pyopenssl._settings import Path, Settings
 from openssl_bio.pyopenssl._store import X509Store
+
+if TYPE_CHECKING:
+    from openssl_bio.pyopenssl._connection import Connection
 
 _SERVER_AUTHENTICATION = "1.3.6.1.5.5.7.3.1"
 
@@ -135,6 +141,49 @@ class Context(ContextCore, Settings, Callbacks):
         """How many seconds new sessions can be resumed."""
         return int(lib.SSL_CTX_get_timeout(self.ctx))
 
+    def set_new_session_callback(self, callback: Callable[[Connection, Session], object] | None) -> None:
+        """Call ``callback(connection, session)`` for each session that can be resumed later; None for nothing.
+
+        That is the one way for a client to get every ticket of TLS 1.3: they come after the handshake, while it reads.
+        A server is not told of what is all in a ticket of TLS 1.2.
+        Unless `set_session_cache_mode` was called, it also turns libssl's own cache of sessions on for clients (which
+        the callback needs), and lets nothing be stored there: keep the sessions yourself, such as in a `SessionCache`.
+        Source: ``SSL_CTX_sess_set_new_cb``; pyOpenSSL has no such method.
+        """
+        tell = _ignore if callback is None else function(callback)
+        self._on_new_session("new_session", lambda connection, core: tell(connection, Session._wrap(core)), callback)
+
+    def set_session_cache(self, cache: SessionCache | None) -> None:
+        """Keep the sessions of clients in ``cache``, for `Connection.resume` to take them from; None for nowhere.
+
+        As for `set_new_session_callback`, which may be set as well, libssl's own cache stores nothing then. Sessions
+        are kept by the server name or the host to be verified; those of a server without either are not.
+        """
+        if not isinstance(cache, SessionCache | None):
+            raise TypeError(f"cache must be a SessionCache or None, not {type(cache).__name__}")
+        self._use_session_cache(cache)
+
+    def set_ticket_keys(self, keys: TicketKeys | None) -> None:
+        """Seal session tickets with ``keys``, which other contexts and processes may have too; None for libssl's own.
+
+        Servers that share keys resume each other's sessions, if their session id context (`set_session_id`) and the way
+        they verify clients are the same.
+        Source: ``SSL_CTX_set_tlsext_ticket_key_evp_cb``; pyOpenSSL has no such method.
+        """
+        if not isinstance(keys, TicketKeys | None):
+            raise TypeError(f"keys must be TicketKeys or None, not {type(keys).__name__}")
+        self._use_ticket_keys(keys)
+
+    def set_ticket_key_callback(self, callback: Callable[[Connection, bytes | None], TicketKey | None]) -> None:
+        """Ask ``callback(connection, name)`` for the `TicketKey` of each ticket, in place of `set_ticket_keys`.
+
+        The name is None for the key to seal a new ticket with, or that of the key that sealed the client's. None as the
+        answer means that there is no such key: the handshake is a full one, or there is no ticket. What the callback
+        raises is raised by the running operation, also ValueError for a key of other lengths.
+        """
+        ask = function(callback)
+        self._on_ticket_key(lambda connection, name: checked_ticket_key(ask(connection, name), name), callback)
+
     def set_app_data(self, data: Any) -> None:
         """Keep any object with the context."""
         self._app_data = data
@@ -142,6 +191,10 @@ class Context(ContextCore, Settings, Callbacks):
     def get_app_data(self) -> Any:
         """What `set_app_data` was given; None by default."""
         return self._app_data
+
+
+def _ignore(*_arguments: object) -> None:
+    """What a callback does that was taken away."""
 
 
 Context.__module__ = "openssl_bio.SSL"

@@ -113,7 +113,12 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
         self._configure_post_handshake()
         if session is not None:
             self.session = session
+        elif not server_side:
+            self._resume_from_cache()
         return self
+
+    def _peer_name(self) -> str | None:
+        return self._server_hostname
 
     def _configure_hostname(self, name: str) -> None:
         refuse_empty_name(name)
@@ -249,7 +254,11 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
 
     @property  # type: ignore[override]  # ours alone
     def session(self) -> SSLSession | None:
-        """The session, a new object each time, or None; one of the same context can be set before a handshake."""
+        """The session, a new object each time, or None.
+
+        One of the same context, or of `SSLSession.from_bytes`, can be set before a handshake. It is not offered if what
+        this connection demands of the server was not verified with it; the handshake is a full one then.
+        """
         core = self._get_session()
         return None if core is None else SSLSession._wrap(core)
 
@@ -257,7 +266,7 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
     def session(self, session: SSLSession) -> None:
         if not isinstance(session, SSLSession):
             raise TypeError("Value is not a SSLSession.")
-        if session._core.context is not self._context:
+        if session._core.context not in (None, self._context):
             raise ValueError("Session refers to a different SSLContext.")
         if self._server_side:
             raise ValueError("Cannot set session for server-side SSLSocket.")
@@ -271,6 +280,14 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
     def session_reused(self) -> bool:
         """The handshake resumed a session."""
         return bool(self._get(lib.SSL_session_reused))
+
+    def new_session_ticket(self) -> None:
+        """Send one session ticket more to a TLS 1.3 client (``SSL_new_session_ticket``); Python's ssl cannot.
+
+        ``ssl.SSLError`` if this is no TLS 1.3 server, or before the handshake is over.
+        """
+        self._new_session_ticket()
+        self._handshake()
 
     # -- certificates -----------------------------------------------------------------------------------------------
 

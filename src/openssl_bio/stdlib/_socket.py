@@ -149,6 +149,11 @@ class SocketObject:
         written: int = patience.run(lambda: self._pump.drive(self._connection, "write", seal))
         return written
 
+    def new_session_ticket(self) -> None:
+        """Send one session ticket more, as `SSLObject.new_session_ticket`."""
+        self._connection._new_session_ticket()
+        self.do_handshake()
+
     def shutdown(self) -> SSLSocket:
         """Close the TLS connection, and return the socket, on which the next bytes are plain."""
         self._drive("read", "shutdown", self._connection.unwrap)
@@ -190,3 +195,7 @@ class SSLSocket(ssl.SSLSocket):
         """As `SSLObject.server_sigalg`."""
         name: str | None = self._tls().server_sigalg()
         return name
+
+    def new_session_ticket(self) -> None:
+        """As `SSLObject.new_session_ticket`."""
+        self._tls().new_session_ticket()

@@ -1,0 +1,80 @@
+"""Sessions of connections: what is remembered of the connection, and verifying once more what comes from elsewhere.
+
+Theory of operation.  A session of the connection's own context stands for what its connection verified (the module
+``verification``).  One that has travelled stands for nothing: `bound` verifies its certificates with the connection's
+own settings (`_native/reverify.c`), and makes a session of it that belongs to this connection's context and has been
+verified as this connection demands.  From then on it is like any other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.pointers import shared_certificate
+from openssl_bio._core.session import SessionCore, digest_of
+
+if TYPE_CHECKING:
+    from openssl_bio._core.connection import ConnectionCore
+
+__all__ = ["bound", "remembered"]
+
+
+def remembered(connection: ConnectionCore, session: CData) -> SessionCore:
+    """What becomes of an owned ``SSL_SESSION`` of a connection."""
+    ssl, resumed = connection.ssl, connection._resumes
+    verified = None if connection._demand_is_mixed else connection._demand
+    chain = tuple(connection._chain(lib.SSL_get_peer_cert_chain) or ())
+    if not chain and resumed is not None and lib.SSL_session_reused(ssl):
+        chain = resumed.chain
+    name = lib.SSL_get_servername(ssl, lib.TLSEXT_NAMETYPE_host_name)
+    return SessionCore(
+        session,
+        connection._context,
+        connection._generation.trust_epoch,
+        verified,
+        chain,
+        None if name == ffi.NULL else bytes(ffi.string(name)),
+        digest_of(lib.SSL_get_certificate(ssl), connection._errors),
+    )
+
+
+def bound(connection: ConnectionCore, session: SessionCore) -> SessionCore:
+    """A session that has travelled, verified as this connection demands; ValueError if that fails."""
+    ssl = connection.ssl
+    _refuse_name(session.server_name, connection._get_server_name())
+    if session.identity != digest_of(lib.SSL_get_certificate(ssl), connection._errors):
+        raise ValueError("the session was made with another client certificate than this connection has")
+    _verify(connection, session)
+    return SessionCore(
+        session.session,
+        connection._context,
+        connection._generation.trust_epoch,
+        connection._demand,
+        session.chain,
+        session.server_name,
+        session.identity,
+    )
+
+
+def _refuse_name(made_with: bytes | None, wanted: bytes | None) -> None:
+    """RFC 8446, section 4.6.1: a session is for the server name that it was made with."""
+    if made_with != wanted:
+        raise ValueError(f"the session was made with the server name {made_with!r}, and not {wanted!r}")
+
+
+def _verify(connection: ConnectionCore, session: SessionCore) -> None:
+    demand = connection._demand
+    if not demand.verifies:
+        return
+    peer = lib.SSL_SESSION_get0_peer(session.session)
+    if peer == ffi.NULL:
+        raise ValueError("the server of the session has shown no certificate, and this connection demands one")
+    leaf = shared_certificate(peer, connection._errors)
+    code = lib.obio_verify_again(connection.ssl, leaf, list(session.chain), len(session.chain))
+    if connection._pending:
+        raise connection._pending.pop()
+    connection._errors.check(code >= 0, "verifying the session's certificates")
+    if code != lib.X509_V_OK and demand.mode & lib.SSL_VERIFY_PEER:
+        reason = ffi.string(lib.X509_verify_cert_error_string(code)).decode()
+        raise ValueError(f"the certificate of the session's server is not accepted here: {reason}")

@@ -1,0 +1,88 @@
+"""What users do with sessions and ticket keys, for the fault injection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openssl_bio import SSL, LoadError, TicketKey, TicketKeys
+from tests import helpers
+from tests.core.scenarios import done_pair, full_pair
+from tests.core.world import Scenario, World
+from tests.helpers import Pair
+
+KEY = b"k" * 32
+_LOAD = (LoadError,)
+
+
+def session_of(world: World) -> SSL.Session:
+    """A client's session."""
+    session = full_pair(world).handshake().client.get_session()
+    assert session is not None
+    return session
+
+
+def travelled(world: World) -> tuple[Pair, SSL.Session]:
+    """A new connection, and a session that has come from elsewhere."""
+    first = full_pair(world).handshake()
+    session = first.client.get_session()
+    assert session is not None
+    there = SSL.Session.from_bytes(session.to_bytes())
+    pair = Pair(first.client.get_context(), first.server.get_context())
+    pair.client.set_tlsext_host_name(b"example.test")
+    return pair, there
+
+
+def resume(made: tuple[Pair, SSL.Session], _world: World) -> None:
+    made[0].client.set_session(made[1])
+
+
+def resumed(made: tuple[Pair, SSL.Session], _world: World) -> Any:
+    return made[0].handshake().client.session_reused()
+
+
+def verifying_server(world: World) -> SSL.Context:
+    return helpers.server_context(SSL.TLS1_3_VERSION, world.server, world.ca)
+
+
+def share(context: SSL.Context, _world: World) -> None:
+    context.set_ticket_keys(TicketKeys())
+    SSL.Connection(context).set_accept_state()
+
+
+def ask(context: SSL.Context, _world: World) -> None:
+    context.set_ticket_key_callback(lambda _connection, _name: TicketKey(b"n" * 16, b"c" * 32, b"m" * 32))
+
+
+def asking_pair(world: World) -> Pair:
+    context = verifying_server(world)
+    ask(context, world)
+    return Pair(helpers.client_context(SSL.TLS1_3_VERSION, world.ca, world.client), context)
+
+
+def names(keys: TicketKeys, _world: World) -> Any:
+    return keys.names
+
+
+SCENARIOS = [
+    Scenario("a session's bytes", session_of, lambda s, _: s.to_bytes(KEY), raises=_LOAD),
+    Scenario(
+        "a session of bytes",
+        lambda w: session_of(w).to_bytes(KEY),
+        lambda b, _: SSL.Session.from_bytes(b, KEY),
+        raises=_LOAD,
+    ),
+    Scenario("a session that has travelled", travelled, resume, raises=(SSL.Error,)),
+    Scenario("a ticket on demand", done_pair, lambda p, _: p.server.new_session_ticket()),
+    Scenario("ticket keys", lambda _: None, lambda _made, _world: TicketKeys().names, raises=_LOAD),
+    Scenario("rotation", lambda _: TicketKeys(), lambda k, _: k.rotate(), raises=_LOAD),
+    Scenario("wrapped keys", lambda _: TicketKeys(), lambda k, _: k.wrap(KEY), raises=_LOAD),
+    Scenario(
+        "unwrapped keys",
+        lambda _: (TicketKeys(), TicketKeys().wrap(KEY)),
+        lambda m, _: m[0].unwrap(m[1], KEY),
+        raises=_LOAD,
+    ),
+    Scenario("shared keys", verifying_server, share, raises=(SSL.Error, LoadError)),
+    Scenario("a ticket key callback", verifying_server, ask),
+    Scenario("tickets with a callback's keys", asking_pair, lambda p, _: p.handshake(), again=False),
+]
