@@ -8,11 +8,11 @@ BUILD_INPUTS := src/_build_openssl.py pyproject.toml setup.py \
 # The tests decide which certificates are trusted, not the caller's environment.
 PYTEST := env -u SSL_CERT_FILE -u SSL_CERT_DIR .venv/bin/python -m pytest
 
-SOURCES := src tests tools benchmarks setup.py
+SOURCES := src tests tools benchmarks examples docs setup.py
 
 export PYTHON
 
-.PHONY: demo test wheel leaks faults hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean bench-instructions
+.PHONY: demo test wheel docs leaks faults hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean bench-instructions
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -58,6 +58,11 @@ format: .venv/dev
 # The types of ffi and lib for mypy, from the declarations.
 stub: .venv/built
 	.venv/bin/python tools/make_stub.py
+
+# Warnings are errors; the pages are in .peers/docs.
+docs: .venv/built
+	$(PIP) -e '.[docs]'
+	.venv/bin/python -m sphinx -q -W --keep-going docs .peers/docs
 
 # The sdist and this machine's wheel, in dist/; both checked, and the tests run against the wheel on several Pythons.
 wheel:

@@ -1,6 +1,6 @@
 """Check what is in an sdist and in a wheel: ``python tools/wheel/contents.py SDIST WHEEL``.
 
-The sdist has all that git has of ``src`` and ``tests``.  The wheel has the package, and nothing of what it is built
+The sdist has all that git has of the sources, tests and documentation.  The wheel has the package, and nothing of what it is built
 from; the licences and the bill of materials of what it carries; one extension module, for the stable ABI.  What is
 there and how large is printed.
 """
@@ -28,7 +28,7 @@ def check_sdist(path: Path) -> set[str]:
     with tarfile.open(path) as tar:
         names = {member.name.partition("/")[2] for member in tar if member.isfile()}
     listed = subprocess.run(
-        ["git", "ls-files", "src", "tests", "tools"], capture_output=True, text=True, check=False
+        ["git", "ls-files", "docs", "examples", "src", "tests", "tools"], capture_output=True, text=True, check=False
     ).stdout.split()
     fail_if("not in the sdist", sorted(set(listed) - names))
     fail_if("built files are in the sdist", [n for n in names if n.endswith((".so", ".pyd", ".o", ".pyc"))])

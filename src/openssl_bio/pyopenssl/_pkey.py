@@ -44,8 +44,12 @@ class PKey:
 
     __module__ = "openssl_bio.crypto"
 
-    _pkey: CData = ffi.NULL  # the EVP_PKEY
+    _pkey: CData  # the EVP_PKEY
     _only_public = False
+
+    def __init__(self) -> None:
+        """An empty one, for `generate_key`."""
+        self._pkey = ffi.NULL
 
     @classmethod
     def _wrap(cls, pkey: CData, only_public: bool = False) -> Self:

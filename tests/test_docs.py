@@ -1,0 +1,82 @@
+"""The documentation's programs do what they say, and there are no others in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openssl_bio import cli
+from tests.test_cli import environment
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
+PAGES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+# What a program prints, where another outcome would say that it shows something else.
+OUTPUT = {
+    "memory": "b'hello'",
+    "memory_stdlib": "TLSv1.3 b'hello'",
+    "sockets": "b'HELLO'",
+    "sockets_stdlib": "TLSv1.3 b'HELLO'",
+    "asyncio_stdlib": r"b'HELLO\n' TLSv1.3",
+    "asyncio_memory": "b'HELLO' TLSv1.3",
+    "dtls": "DTLSv1.2 b'HELLO'",
+    "verify": "(X509_V_ERR 20)\nverified\n",
+    "mutual_tls": "the client is client\nrefused: peer did not return a certificate",
+    "server_names": "b'localhost' -> server\nb'example.test' -> renewed",
+    "alpn": "-> b'h2'\n",
+    "reload": "server then renewed",
+    "sessions": "resumed: True",
+    "ocsp_stapling": "the certificate is not revoked",
+}
+
+
+def run(name: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES[name])],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where make_certificates.py was run."""
+    folder = tmp_path_factory.mktemp("examples")
+    run("make_certificates", folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"make_certificates"}))
+def test_example(name: str, certificates: Path) -> None:
+    assert OUTPUT[name] in run(name, certificates)
+
+
+def test_every_example_is_shown() -> None:
+    shown = re.findall(r"```\{literalinclude\} \.\./examples/(\w+)\.py", "".join(PAGES.values()))
+    assert sorted(shown) == sorted(EXAMPLES)
+
+
+def test_no_other_python() -> None:
+    """A block of Python that is no file of examples/ would be run by nobody."""
+    assert [name for name, text in PAGES.items() if re.search(r"^```\s*(python|py|pycon)\b", text, re.MULTILINE)] == []
+
+
+def test_options_of_the_command_are_documented() -> None:
+    """Each command and each option, and no option that there is not."""
+    documented = set(re.findall(r"--[a-z][a-z-]+", PAGES["command"]))
+    existing = set()
+    for command in ("connect", "serve", "run"):
+        parser = cli._parser()
+        text = next(a for a in parser._actions if a.choices).choices[command].format_help()  # type: ignore[index]
+        existing |= set(re.findall(r"--[a-z][a-z-]+", text))
+    assert documented == existing - {"--help"}
