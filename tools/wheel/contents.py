@@ -1,8 +1,8 @@
 """Check what is in an sdist and in a wheel: ``python tools/wheel/contents.py SDIST WHEEL``.
 
-The sdist has all that git has of the sources, tests and documentation.  The wheel has the package, and nothing of what it is built
-from; the licences and the bill of materials of what it carries; one extension module, for the stable ABI.  What is
-there and how large is printed.
+The sdist has all that git has of the sources, tests and documentation.  The wheel has the package, and nothing of what
+it is built from; the licences and the bill of materials of what it carries; one extension module, for the stable ABI.
+What is there and how large is printed.
 """
 
 from __future__ import annotations
