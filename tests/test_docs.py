@@ -19,6 +19,7 @@ PAGES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs").g
 OUTPUT = {
     "memory": "b'hello'",
     "memory_stdlib": "TLSv1.3 b'hello'",
+    "one_call": "b'hello'\nb'hello'",
     "sockets": "b'HELLO'",
     "sockets_stdlib": "TLSv1.3 b'HELLO'",
     "asyncio_stdlib": r"b'HELLO\n' TLSv1.3",
