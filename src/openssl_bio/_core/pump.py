@@ -98,6 +98,23 @@ class SocketPump:
         """Whether something waits for the descriptor to take it."""
         return bool(self._leaving.size)
 
+    @property
+    def arrivals(self) -> int:
+        """How many times something has been read; other threads may be about it."""
+        return self._arrivals
+
+    def after_arrivals(self, arrivals: int, seconds: float | None, wait: Callable[[], bool]) -> bool:
+        """Whether there is something to go on with: it has been read since, or is there when ``wait`` returns true.
+
+        Of several threads one waits for the descriptor, and the others for that one: what it reads may be for them.
+        """
+        if not self._receiving.acquire(timeout=-1 if seconds is None else seconds):
+            return False
+        try:
+            return self._arrivals != arrivals or wait()
+        finally:
+            self._receiving.release()
+
     # -- running an operation ---------------------------------------------------------------------------------------
 
     def drive(self, engine: Engine, name: str, operation: Callable[[], Any]) -> Any:

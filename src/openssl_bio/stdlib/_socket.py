@@ -4,6 +4,9 @@ Python's own class does what a socket with TLS has to do: it keeps the socket, c
 makes files.  It asks another object for the TLS, its ``_sslobj``.  Here that is a `SocketObject`: a connection in
 memory and the core's pump between it and the socket.  The pump waits where the socket blocks; a socket with a timeout
 does not block for the system, and `SocketObject` waits for it.
+
+Several threads may use one socket.  A write that has to wait is begun again later, so writers take turns; readers do
+not take part in that, but when one of them has read, all look again: its bytes may be for another.
 """
 
 from __future__ import annotations
@@ -11,11 +14,14 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.pump import SocketPump
 from openssl_bio.stdlib._errors import IO_ERRORS, described
 
@@ -40,24 +46,46 @@ class _Patience:
         self._end = None if timeout is None else time.monotonic() + timeout
         self.blocks = timeout != 0
 
-    def run(self, call: Callable[[], T]) -> T:
+    def run(self, pump: SocketPump, call: Callable[[], T]) -> T:
         """Call until it does not want to wait any more, or TimeoutError; a socket that does not block waits never."""
         while True:
+            arrivals = pump.arrivals
             try:
                 return call()
             except ssl.SSLWantReadError:
                 if not self.blocks:
                     raise
-                to_write = False
+                ready = pump.after_arrivals(arrivals, self._left(), lambda: self._is_ready(to_write=False))
             except ssl.SSLWantWriteError:
                 if not self.blocks:
                     raise
-                to_write = True
-            if not _is_ready(self._plain, to_write=to_write, seconds=self._left()):
-                raise TimeoutError(f"The {self._verb} operation timed out")
+                ready = self._is_ready(to_write=True)
+            if not ready:
+                raise self._is_over()
+
+    @contextmanager
+    def turn(self, lock: Any) -> Iterator[None]:
+        """Hold a lock, an RLock, in the block; TimeoutError if others do not give it up in time."""
+        if not _acquired(lock, self._left()):
+            raise self._is_over() if self.blocks else IO_ERRORS.error(Outcome(Kind.WANT_WRITE))
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _is_ready(self, *, to_write: bool) -> bool:
+        return _is_ready(self._plain, to_write=to_write, seconds=self._left())
+
+    def _is_over(self) -> TimeoutError:
+        return TimeoutError(f"The {self._verb} operation timed out")
 
     def _left(self) -> float | None:
         return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+
+def _acquired(lock: Any, seconds: float | None) -> bool:
+    acquired: bool = lock.acquire(timeout=-1 if seconds is None else seconds)
+    return acquired
 
 
 def _is_ready(plain: socket.socket, *, to_write: bool, seconds: float | None) -> bool:
@@ -85,6 +113,7 @@ class SocketObject:
     def __init__(self, plain: SSLSocket, connection: SSLObject) -> None:
         self._socket = weakref.ref(plain)
         self._connection = connection
+        self._turn = threading.RLock()
         self._pump = SocketPump(_fileno_of(self._socket), ssl.SSLWantReadError, IO_ERRORS)
 
     def __getattr__(self, name: str) -> Any:
@@ -120,9 +149,12 @@ class SocketObject:
         return plain
 
     def _drive(self, verb: str, name: str, operation: Callable[[], T]) -> T:
-        patience = _Patience(self._plain(), verb)
-        result: T = patience.run(lambda: self._pump.drive(self._connection, name, operation))
-        return result
+        return self._drive_patiently(_Patience(self._plain(), verb), name, operation)
+
+    def _drive_patiently(self, patience: _Patience, name: str, operation: Callable[[], T]) -> T:
+        with patience.turn(self._turn):
+            result: T = patience.run(self._pump, lambda: self._pump.drive(self._connection, name, operation))
+            return result
 
     def do_handshake(self) -> None:
         """Finish the handshake."""
@@ -131,7 +163,9 @@ class SocketObject:
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         """Plaintext, as `SSLObject.read`."""
         patience = _Patience(self._plain(), "read")
-        return patience.run(lambda: self._pump.receive(self._connection, lambda: self._connection.read(len, buffer)))
+        return patience.run(
+            self._pump, lambda: self._pump.receive(self._connection, lambda: self._connection.read(len, buffer))
+        )
 
     def write(self, data: Any) -> int:
         """Seal and send data, and return how many bytes; all of them if the socket blocks."""
@@ -146,8 +180,7 @@ class SocketObject:
         def seal() -> int:
             return self._connection.write(part)
 
-        written: int = patience.run(lambda: self._pump.drive(self._connection, "write", seal))
-        return written
+        return self._drive_patiently(patience, "write", seal)
 
     def new_session_ticket(self) -> None:
         """Send one session ticket more, as `SSLObject.new_session_ticket`."""

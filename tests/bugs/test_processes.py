@@ -1,0 +1,204 @@
+"""C20 and C18: fork, the end of the interpreter, and other interpreters; each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openssl_bio import SSL
+from tests.helpers import Identity
+
+ROOT = Path(__file__).parents[2]
+PREAMBLE = """
+import os, socket, sys, threading, time, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+from pathlib import Path
+from openssl_bio import SSL, stdlib
+
+certificate, key = sys.argv[1:]
+
+def contexts():
+    server, client = SSL.Context(SSL.TLS_METHOD), SSL.Context(SSL.TLS_METHOD)
+    server.use_certificate_file(certificate)
+    server.use_privatekey_file(key)
+    client.load_verify_locations(certificate)
+    return client, server
+
+def carry(source, target):
+    try:
+        target.bio_write(source.bio_read(1 << 20))
+    except SSL.WantReadError:
+        pass
+
+def shake(pair):
+    ends = SSL.Connection(pair[0]), SSL.Connection(pair[1])
+    ends[0].set_connect_state()
+    ends[1].set_accept_state()
+    for _ in range(4):
+        for one, other in (ends, ends[::-1]):
+            try:
+                one.do_handshake()
+            except SSL.WantReadError:
+                pass
+            carry(one, other)
+    ends[0].send(b"done")
+    carry(*ends)
+    assert ends[1].recv(10) == b"done"
+    return ends
+
+def shake_objects():
+    server, client = stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER), stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
+    server.load_cert_chain(certificate, key)
+    client.load_verify_locations(certificate)
+    client.check_hostname, client.verify_mode = False, stdlib.CERT_NONE
+    to_server, to_client = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    ends = client.wrap_bio(to_client, to_server), server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(4):
+        for one in ends:
+            try:
+                one.do_handshake()
+            except stdlib.SSLWantReadError:
+                pass
+    assert ends[0].version() == "TLSv1.3"
+    return ends
+"""
+
+FORK = """
+def forever():
+    while True:
+        shake(pair)
+        shake_objects()
+
+pair = contexts()
+mine = shake(pair)
+for _ in range(4):
+    threading.Thread(target=forever, daemon=True).start()
+for _ in range(10):
+    time.sleep(0.01)
+    child = os.fork()
+    if not child:
+        shake(contexts())
+        shake_objects()
+        # The connection, which no thread was using, goes on in the child as it would have here.
+        mine[0].send(b"from the child")
+        carry(*mine)
+        assert mine[1].recv(100) == b"from the child"
+        mine[0].shutdown()
+        os._exit(0)
+    end = time.monotonic() + 15
+    while True:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            assert status == 0, status
+            break
+        if time.monotonic() > end:
+            os.kill(child, 9)
+            raise AssertionError("the child hangs")
+        time.sleep(0.005)
+mine[0].send(b"still here")
+carry(*mine)
+assert mine[1].recv(100) == b"still here"
+print("ok", flush=True)
+os._exit(0)
+"""
+
+END = """
+held = []
+
+def forever():
+    while True:
+        held.append(shake(pair))
+        held.append(shake_objects())
+        del held[:-20]
+
+def waiting():
+    near, far = socket.socketpair()
+    held.append(far)
+    connection = SSL.Connection(pair[0], near)
+    connection.set_connect_state()
+    connection.do_handshake()
+
+class Late:
+    def __del__(self):
+        # What runs when modules and their names are going must not crash either.
+        try:
+            self.connection.send(b"late")
+            self.connection.bio_read(100)
+            self.connection.get_peer_certificate()
+            self.object.write(b"late")
+            shake_objects()
+        except Exception as error:
+            print("refused", type(error).__name__, flush=True)
+
+pair = contexts()
+pair[0].set_info_callback(lambda connection, where, value: held and connection.get_state_string())
+late = Late()
+late.connection, late.object = shake(pair)[0], shake_objects()[0]
+late.myself = late
+sys.modules["late"] = late
+for _ in range(3):
+    threading.Thread(target=forever, daemon=True).start()
+threading.Thread(target=waiting, daemon=True).start()
+time.sleep(0.2)
+print("ok", flush=True)
+"""
+
+INTERPRETERS = """
+import importlib
+try:
+    interpreters = importlib.import_module("_xxsubinterpreters")
+except ImportError:
+    interpreters = importlib.import_module("_interpreters")
+shake(contexts())
+code = '''
+try:
+    from openssl_bio import SSL
+    SSL.Context(SSL.TLS_METHOD).set_cipher_list(b"ALL")
+    SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+except ImportError as error:
+    assert "interpreter" in str(error), error
+'''
+for _ in range(3):
+    one = interpreters.create()
+    failed = interpreters.run_string(one, "import sys; sys.path[:0] = " + repr(sys.path) + code)
+    assert failed is None, failed
+    interpreters.destroy(one)
+    shake(contexts())
+print("ok", flush=True)
+"""
+
+
+def run(script: str, identity: Identity, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script after the preamble."""
+    path = tmp_path / "script.py"
+    path.write_text(PREAMBLE + script)
+    command = [sys.executable, "-X", "faulthandler", str(path), identity.certificate_file, identity.key_file]
+    environment = os.environ | {"PYTHONPATH": str(Path(SSL.__file__).parents[1])}
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment, cwd=ROOT, check=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_C20_fork_while_threads_shake_hands(server_identity: Identity, tmp_path: Path) -> None:
+    """Ten children, each with new contexts of both faces, and with a connection that the parent had at rest.
+
+    A connection is not refused in a child: servers fork to hand one over. Who goes on with it in both spoils it.
+    """
+    done = run(FORK, server_identity, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
+
+
+def test_C20_interpreter_ends_with_live_connections(server_identity: Identity, tmp_path: Path) -> None:
+    """Threads are in handshakes and in a read that waits; a destructor uses connections when all is going."""
+    for _ in range(3):
+        done = run(END, server_identity, tmp_path)
+        assert (done.returncode, done.stdout.splitlines()[0]) == (0, "ok"), done.stderr
+
+
+def test_C18_other_interpreters(server_identity: Identity, tmp_path: Path) -> None:
+    """A sub-interpreter can use the package or is refused by the import; the process lives on."""
+    done = run(INTERPRETERS, server_identity, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
