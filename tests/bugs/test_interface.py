@@ -226,6 +226,8 @@ ELSEWHERE = {
     "set_tmp_ecdh": "pyopenssl/test_behaviours_context.py",
     "set_client_ca_list": "pyopenssl/test_behaviours_context.py",
     "set_default_verify_paths": "pyopenssl/test_behaviours_context.py",
+    "set_ticket_keys": "sessions/test_ticket_keys.py",
+    "set_session_cache": "sessions/faces.py",
     "set_passwd_cb": "pyopenssl/test_behaviours_context.py",
 }
 

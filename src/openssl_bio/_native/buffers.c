@@ -11,9 +11,17 @@
  */
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
-
 #include "internal/buffers.h"
+
+#ifdef _MSC_VER
+#include <intrin.h>
+#define ATOMIC volatile
+#define TAKE(flag) (_InterlockedCompareExchange((volatile long *)(flag), 1, 0) == 0)
+#else
+#include <stdatomic.h>
+#define ATOMIC _Atomic
+#define TAKE(flag) atomic_compare_exchange_strong((flag), &(int){0}, 1)
+#endif
 
 enum { SLOTS = 8, LEAST_KEPT = 16 * 1024, MOST_KEPT = 1280 * 1024 };
 
@@ -22,17 +30,21 @@ static struct {
     size_t room;
 } slot[SLOTS];
 
-static CRYPTO_RWLOCK *lock;
-static CRYPTO_ONCE lock_once = CRYPTO_ONCE_STATIC_INIT;
+static ATOMIC int is_taken;
 
-static void make_lock(void)
-{
-    lock = CRYPTO_THREAD_lock_new();
-}
-
+/*
+ * Whether the slots are ours until `leave`.  Nobody waits for them: malloc() can
+ * do what they do, and in a child that was forked while another thread had them
+ * nobody would ever leave.
+ */
 static int enter(void)
 {
-    return CRYPTO_THREAD_run_once(&lock_once, make_lock) && lock != NULL && CRYPTO_THREAD_write_lock(lock);
+    return TAKE(&is_taken);
+}
+
+static void leave(void)
+{
+    is_taken = 0;
 }
 
 /* The smallest kept block of at least this size, or -1. */
@@ -61,7 +73,7 @@ unsigned char *obio_buffer_new(size_t size, size_t *room)
             slot[best].buffer = NULL;
             slot[best].room = 0;
         }
-        CRYPTO_THREAD_unlock(lock);
+        leave();
     }
     if (buffer == NULL) {
         buffer = malloc(size);
@@ -87,7 +99,7 @@ void obio_buffer_free(unsigned char *buffer, size_t room)
             slot[least].room = room;
             buffer = other;
         }
-        CRYPTO_THREAD_unlock(lock);
+        leave();
     }
     free(buffer);
 }
