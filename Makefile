@@ -12,7 +12,7 @@ SOURCES := src tests tools benchmarks examples docs setup.py
 
 export PYTHON
 
-.PHONY: demo test wheel docs leaks faults hammer bench lint format stub openssl-3.5 openssl-4.0 conformance-pyopenssl conformance-stdlib clean bench-instructions
+.PHONY: demo test wheel docs leaks faults hammer bench lint format stub openssl-3.5 openssl-3.6 openssl-4.0 matrix conformance-pyopenssl conformance-stdlib clean bench-instructions
 
 demo: .venv/built
 	.venv/bin/python -m openssl_bio demo
@@ -73,8 +73,14 @@ wheel:
 openssl-3.5: .venv/test
 	tools/openssl/suite.sh trixie ob35 3.5 $(ARGS)
 
+openssl-3.6: .venv/test
+	tools/openssl/suite.sh sid ob36 3.6 $(ARGS)
+
 openssl-4.0: .venv/test
 	tools/openssl/suite.sh experimental ob40 4.0 $(ARGS)
+
+# The system's OpenSSL and those that Debian has; what cannot be had today is named.
+matrix: test openssl-3.5 openssl-3.6 openssl-4.0
 
 # pyOpenSSL's own tests, with this package in its place.
 conformance-pyopenssl: .venv/built

@@ -31,6 +31,8 @@ OUTPUT = {
     "alpn": "-> b'h2'\n",
     "reload": "server then renewed",
     "sessions": "resumed: True",
+    "session_bytes": "resumed: True",
+    "session_cache": "False True True",
     "ocsp_stapling": "the certificate is not revoked",
 }
 

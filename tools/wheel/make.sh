@@ -11,11 +11,11 @@ mkdir -p "$work" dist
 step() { echo "== $* (after $SECONDS s)"; }
 quiet() { "$@" >"$work/log" 2>&1 || { tail -n 50 "$work/log"; echo "failed: $*"; exit 1; }; }
 
-run_tests() { # VENV FIRST-IMPORT ENGINE [pytest arguments]; src, which test_rules.py reads, is not there
+run_tests() { # VENV FIRST-IMPORT ENGINE [pytest arguments]
     local venv=$1 first=$2 engine=$3
     shift 3
     (cd "$source" && env -u SSL_CERT_FILE -u SSL_CERT_DIR OPENSSL_BIO_ENGINE="$engine" EXPECT_OPENSSL="$version" \
-        "$venv/bin/python" -m pytest -q -p "$first" "$@")
+        "$venv/bin/python" -m pytest -q -n 2 -p "$first" "$@")
 }
 find_python() { # VERSION: a Python that works, of the system's or pyenv's; a shim of pyenv's may not
     local python
@@ -57,8 +57,6 @@ abi3audit --strict "$wheel"
 check-wheel-contents "$wheel"
 twine check --strict dist/*
 
-# The sources must not be what Python finds.
-rm -r "$source/src"
 for minor in 3.11 3.12 3.13 3.14 3.15; do
     python=$(find_python $minor) || { echo "NOT RUN: the wheel on Python $minor, which is not here"; continue; }
     step "Python $minor"
@@ -66,8 +64,9 @@ for minor in 3.11 3.12 3.13 3.14 3.15; do
     "$python" -m venv "$venv"
     quiet "$venv/bin/pip" install -q --disable-pip-version-check "$wheel"
     "$venv/bin/python" tools/wheel/check.py "$version"
-    quiet "$venv/bin/pip" install -q --disable-pip-version-check "$wheel[test]"
-    # With Python's ssl there before us, all; with it after us, those that make connections.
+    (cd "$source" && "$venv/bin/python" -c 'import openssl_bio; assert "site-packages" in openssl_bio.__file__')
+    quiet "$venv/bin/pip" install -q --disable-pip-version-check "$wheel[test]" pytest-xdist
+    # With Python's ssl there before us, all but the rules of the sources; with it after us, those that make connections.
     run_tests "$venv" ssl c --ignore=tests/test_rules.py "$@"
     run_tests "$venv" openssl_bio.SSL cffi tests/stdlib tests/pyopenssl/test_connection.py "$@"
 done
