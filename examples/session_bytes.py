@@ -4,6 +4,7 @@ import secrets
 from pathlib import Path
 
 from memory import carry, client_context, new_pair, server_context, shake_hands
+
 from openssl_bio import SSL
 
 
