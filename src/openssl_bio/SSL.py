@@ -103,6 +103,7 @@ from openssl_bio.pyopenssl._context import Context
 from openssl_bio.pyopenssl._errors import (
     Error,
     SysCallError,
+    VerificationError,
     WantReadError,
     WantWriteError,
     WantX509LookupError,
@@ -222,6 +223,7 @@ __all__ = [
     "TLSv1_1_METHOD",
     "TLSv1_2_METHOD",
     "TLSv1_METHOD",
+    "VerificationError",
     "WantReadError",
     "WantWriteError",
     "WantX509LookupError",

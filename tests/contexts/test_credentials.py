@@ -75,6 +75,14 @@ SOURCES: dict[str, Callable[[Issued, Path], dict[str, Any]]] = {
         "key": leaf.key_pem(PASSWORD),
         "passphrase": lambda: bytearray(PASSWORD),
     },
+    "URIs": lambda leaf, folder: {
+        "certificate": f"file:{written(folder, 'chain.pem', leaf.chain_pem)}",
+        "key": f"file:{written(folder, 'key.pem', leaf.key_pem(PASSWORD))}",
+        "passphrase": PASSWORD,
+    },
+    "one URI with all": lambda leaf, folder: {
+        "certificate": f"file:{written(folder, 'all.pem', leaf.chain_pem + leaf.key_pem())}"
+    },
     "PKCS#12": lambda leaf, _: {"certificate": leaf.pkcs12(PASSWORD), "passphrase": PASSWORD},
     "PKCS#12 file": lambda leaf, folder: {
         "certificate": written(folder, "all.p12", leaf.pkcs12(PASSWORD)),
@@ -211,6 +219,39 @@ def test_a_file_that_is_not_there(leaf: Issued, tmp_path: Path) -> None:
         Credential.load(tmp_path / "missing.pem", leaf.key)
     with pytest.raises(FileNotFoundError):
         Credential.load(leaf.pem, str(tmp_path / "missing.pem"))
+
+
+def test_uris_that_cannot_be_loaded(leaf: Issued, tmp_path: Path) -> None:
+    encrypted = f"file:{written(tmp_path, 'key.pem', leaf.key_pem(PASSWORD))}"
+    certificate = f"file:{written(tmp_path, 'cert.pem', leaf.pem)}"
+    cases: list[tuple[str, str | None, str]] = [
+        (encrypted, "wrong", "the passphrase or PIN is wrong"),
+        (encrypted, None, "no passphrase was given"),
+        (certificate, None, "there is no private key"),
+        ("file:/nowhere/key.pem", None, "it cannot be loaded"),
+        ("pkcs11:object=mine;pin-value=1234", None, "no provider that OpenSSL has activated knows URIs of pkcs11:"),
+        ("nonsense:", None, "no provider that OpenSSL has activated knows URIs of nonsense:"),
+    ]
+    for uri, passphrase, message in cases:
+        with pytest.raises(LoadError, match=message):
+            Credential.load(leaf.pem, uri, passphrase=passphrase)
+    only_key = written(tmp_path, "only.pem", leaf.key_pem())
+    with pytest.raises(LoadError, match="has no certificates"):
+        Credential.load(f"file:{only_key}", leaf.key)
+    with pytest.raises(ValueError, match="NUL"):
+        Credential.load(leaf.pem, "file:a\0b")
+
+    def fail() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Credential.load(leaf.pem, encrypted, passphrase=fail)
+
+
+def test_a_path_that_looks_like_a_uri(leaf: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "file:key.pem", leaf.key_pem())
+    assert Credential.load(leaf.pem, "file:key.pem")
 
 
 @pytest.mark.parametrize("wrong", [5, object(), 1.5])

@@ -58,11 +58,12 @@ INFALLIBLE = {
     r"|X509_alias_get0|X509_check_ca|ASN1_STRING_(get0_data|length|type)|BN_(num_bytes|is_negative)|RAND_status"
     r"|EVP_PKEY_get0?_(base_id|bits|type_name)|BIO_(ctrl_pending|get_mem_data|should_retry)|PKCS7_type_is_\w+"
     r"|GENERAL_NAME_get0_value": "read what is there",
-    r"(SSL|SSL_CTX)_(set|clear)_(options|mode)|SSL_CTX_set_(session_cache_mode|timeout)": "return what is or was set",
+    r"(SSL|SSL_CTX)_(set|clear)_(options|mode)|SSL_CTX_set_(session_cache_mode|timeout)"
+    r"|SSL_set_retry_verify": "return what is or was set",
     r"SSL_CTX_set_(tlsext_servername_callback|tlsext_status_cb)|SSL_set0_chain": "store a pointer",
     r"obio_(handshake|read|peek|write|shutdown|listen|handle_timeout|timeout|save_errors)"
-    r"|obio_queue_(size|ended|take)|obio_ticket_keys_generation": "our own; what they call is made to fail by `make "
-    "faults`",
+    r"|obio_queue_(size|ended|take)|obio_ticket_keys_generation|obio_refused_\w+": "our own; what they call is made to "
+    "fail by `make faults`",
 }
 # What getters would match, but does allocate.
 FALLIBLE = {

@@ -314,6 +314,7 @@ def credentials() -> list[Scenario]:
         "DER": lambda w: Credential.load(w.certificate_der, w.key_der),
         "encrypted DER": lambda w: Credential.load(w.certificate_der, w.folder / "encrypted.der", passphrase="secret"),
         "PKCS#12": lambda w: Credential.load(w.pkcs12_file, passphrase="secret"),
+        "a URI": lambda w: Credential.load(f"file:{w.chain_file}", f"file:{w.encrypted_key}", passphrase="secret"),
         "objects": lambda w: Credential.load([w.server.certificate, w.ca.certificate], w.server.key),
     }
     return [

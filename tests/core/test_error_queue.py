@@ -109,6 +109,7 @@ ARGUMENTS: dict[str, Callable[[World], Any]] = {
     "incoming outgoing": lambda _: stdlib.MemoryBIO(),
     "sock": lambda w: w.sock(),
     "friendlyname": lambda _: b"a friend",
+    "answer": lambda _: True,
     "store": lambda w: TrustStore(w.ca.certificate),
     "cache": lambda _: SessionCache(),
     "keys": lambda _: TicketKeys(),

@@ -194,6 +194,10 @@ SETTERS: dict[str, Row] = {
 # These are not in the table, and why.
 ELSEWHERE = {
     "load_tmp_dh": "only anonymous ciphers show it with a key on a curve; tested with the key exchange",
+    "set_verify_chain": "of both faces; tested with what both have",
+    "set_verifier": "of both faces; tested with what both have",
+    "set_client_hello_callback": "of both faces; tested with what both have",
+    "set_certificate_callback": "of both faces; tested with what both have",
     "use_trust_store": "of both faces; tested with what both have",
     "use_credentials": "of both faces; tested with what both have",
     "set_new_session_callback": "of both faces; tested with what both have",

@@ -1,5 +1,8 @@
 /* Every way in which OpenSSL calls Python.  The bodies are in _core/callbacks.py, and what belongs to BIOs in _core/bio.py. */
 extern "Python" int py_verify(int ok, X509_STORE_CTX *store_ctx);
+extern "Python" int py_cert_verify(X509_STORE_CTX *store_ctx, void *arg);
+extern "Python" int py_client_hello(SSL *ssl, int *alert, void *arg);
+extern "Python" int py_certificate(SSL *ssl, void *arg);
 extern "Python" int py_servername(SSL *ssl, int *alert, void *arg);
 extern "Python" int py_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
     const unsigned char *offered, unsigned int offered_size, void *arg);

@@ -21,7 +21,9 @@
 #include <openssl/pkcs12.h>
 #include <openssl/pkcs7.h>
 #include <openssl/ssl.h>
+#include <openssl/store.h>
 #include <openssl/srtp.h>
+#include <openssl/ui.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -37,3 +39,4 @@
 #include "sessions.h"
 #include "stores.h"
 #include "ticket_keys.h"
+#include "verification.h"

@@ -8,6 +8,7 @@ SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
 void *SSL_get_ex_data(const SSL *ssl, int index);
 int SSL_set_ex_data(SSL *ssl, int index, void *data);
 int SSL_get_ex_data_X509_STORE_CTX_idx(void);
+int SSL_set_retry_verify(SSL *ssl);
 
 void SSL_set_connect_state(SSL *ssl);
 void SSL_set_accept_state(SSL *ssl);
@@ -29,6 +30,8 @@ void SSL_set_security_level(SSL *ssl, int level);
 int SSL_set0_tmp_dh_pkey(SSL *ssl, EVP_PKEY *key);
 int SSL_use_certificate(SSL *ssl, X509 *certificate);
 void SSL_certs_clear(SSL *ssl);
+void SSL_set_cert_cb(SSL *ssl, int (*callback)(SSL *, void *), void *arg);
+void SSL_set_msg_callback(SSL *ssl, void (*callback)(int, int, int, const void *, size_t, SSL *, void *));
 int SSL_use_PrivateKey(SSL *ssl, EVP_PKEY *key);
 int SSL_check_private_key(const SSL *ssl);
 long SSL_set0_chain(SSL *ssl, struct stack_st_X509 *chain);

@@ -34,6 +34,7 @@ void SSL_CTX_set1_cert_store(SSL_CTX *ctx, X509_STORE *store);
 int SSL_CTX_get_verify_mode(const SSL_CTX *ctx);
 int SSL_CTX_get_verify_depth(const SSL_CTX *ctx);
 void SSL_CTX_set_verify(SSL_CTX *ctx, int mode, int (*callback)(int, X509_STORE_CTX *));
+void SSL_CTX_set_cert_verify_callback(SSL_CTX *ctx, int (*callback)(X509_STORE_CTX *, void *), void *arg);
 void SSL_CTX_set_verify_depth(SSL_CTX *ctx, int depth);
 void SSL_CTX_set_client_CA_list(SSL_CTX *ctx, struct stack_st_X509_NAME *names);
 
@@ -51,6 +52,8 @@ void SSL_CTX_set_info_callback(SSL_CTX *ctx, void (*callback)(const SSL *, int, 
 void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, void (*callback)(const SSL *, const char *));
 long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, int (*callback)(SSL *, int *, void *));
 long SSL_CTX_set_tlsext_status_cb(SSL_CTX *ctx, int (*callback)(SSL *, void *));
+void SSL_CTX_set_client_hello_cb(SSL_CTX *ctx, int (*callback)(SSL *, int *, void *), void *arg);
+void SSL_CTX_set_cert_cb(SSL_CTX *ctx, int (*callback)(SSL *, void *), void *arg);
 void SSL_CTX_set_msg_callback(SSL_CTX *ctx,
     void (*callback)(int, int, int, const void *, size_t, SSL *, void *));
 void SSL_CTX_set_psk_client_callback(SSL_CTX *ctx,

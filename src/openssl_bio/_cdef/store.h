@@ -22,6 +22,7 @@ int X509_STORE_CTX_init(X509_STORE_CTX *store_ctx, X509_STORE *store, X509 *cert
     struct stack_st_X509 *untrusted);
 int X509_verify_cert(X509_STORE_CTX *store_ctx);
 struct stack_st_X509 *X509_STORE_CTX_get0_chain(const X509_STORE_CTX *store_ctx);
+struct stack_st_X509 *X509_STORE_CTX_get0_untrusted(const X509_STORE_CTX *store_ctx);
 void *X509_STORE_CTX_get_ex_data(const X509_STORE_CTX *store_ctx, int index);
 X509 *X509_STORE_CTX_get_current_cert(const X509_STORE_CTX *store_ctx);
 int X509_STORE_CTX_get_error(const X509_STORE_CTX *store_ctx);

@@ -38,6 +38,9 @@ typedef ... X509_REQ;
 typedef ... X509_REVOKED;
 typedef ... X509_STORE;
 typedef ... X509_STORE_CTX;
+typedef ... OSSL_STORE_CTX;
+typedef ... OSSL_STORE_INFO;
+typedef ... UI_METHOD;
 typedef ... X509_VERIFY_PARAM;
 
 typedef struct { ...; } X509V3_CTX;

@@ -36,6 +36,7 @@ HANDLE_INDEX = 0
 _OPTIONAL = ("py_npn", "py_cookie")
 # RFC 6347, section 4.2.1; libssl's buffer has the same room.
 LONGEST_COOKIE = 255
+_CLIENT_HELLO = b"\1"
 
 
 def connection_of(ssl: CData) -> ConnectionCore | None:
@@ -266,7 +267,10 @@ def message(  # noqa: PLR0917 - libssl's
     connection: ConnectionCore, sent: int, version: int, content_type: int, data: CData, size: int, *_rest: CData
 ) -> None:
     """A protocol message, or the header of a record, was sent or received."""
-    connection._callback("message", _ignore)(connection, bool(sent), version, content_type, taken(data, size))
+    octets = taken(data, size)
+    if content_type == lib.SSL3_RT_HANDSHAKE and not sent and octets[:1] == _CLIENT_HELLO:
+        connection._client_hello = octets
+    connection._callback("message", _ignore)(connection, bool(sent), version, content_type, octets)
 
 
 @entry_point("py_psk_client", fails=0)

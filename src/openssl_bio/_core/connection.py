@@ -22,7 +22,9 @@ from typing import Any, ClassVar, TypeVar
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox, foreign_bio
 from openssl_bio._core.callbacks import HANDLE_INDEX
+from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.context import ContextCore, Generation
+from openssl_bio._core.credential import Credential
 from openssl_bio._core.engines import Engine, Guard
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.identity import Identity, copied_certificate
@@ -30,6 +32,7 @@ from openssl_bio._core.pointers import new_buffer, own, shared_certificate, take
 from openssl_bio._core.pump import SocketPump
 from openssl_bio._core.resumption import bound, remembered
 from openssl_bio._core.session import SessionCore, digest_of
+from openssl_bio._core.suspension import Suspendable
 from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, session_id_context
@@ -51,10 +54,11 @@ _COPIED = frozenset(
 )
 
 
-class ConnectionCore(Engine, TwinSettings):
+class ConnectionCore(Engine, TwinSettings, Suspendable):
     """A connection over memory; the faces name its methods."""
 
     _pump: SocketPump | None = None
+    _client_hello = b""  # the last one that came, if anybody asked
 
     # What a client is told when the callback for its server name raises.
     _servername_alert: ClassVar[int] = lib.SSL_AD_UNRECOGNIZED_NAME
@@ -84,6 +88,7 @@ class ConnectionCore(Engine, TwinSettings):
         self._is_separate = False  # it has another session id context than its SSL_CTX
         self._resumes: SessionCore | None = None
         self._is_choosing = False  # the callback for the server name runs, which may change the context
+        self._is_choosing_credentials = False
         self._has_own_ctx = False
         self._identity = _OF_CONTEXT
         self._own_settings: dict[str, Call] = {}
@@ -165,6 +170,19 @@ class ConnectionCore(Engine, TwinSettings):
             lib.SSL_set_verify(self.ssl, mode, ffi.NULL if callback is None else lib.py_verify)
             self._verify_callback = callback or _accept_as_is
 
+    def _set_verifier(self, verifier: Verifier, value: object) -> None:
+        with self._guard:
+            self._demand_verification()
+            demand = replace(self._demand, verifier=value)
+            self._refuse_session(demand, self._context, self._generation)
+            self._set_callback("verifier", verifier, value, install_verifier)
+            self._record_demand(demand)
+
+    def _verifier(self) -> Verifier:
+        found = self._callback("verifier")
+        assert isinstance(found, Verifier)
+        return found
+
     def _set_verify_depth(self, depth: int) -> None:
         with self._guard, self._demanding(replace(self._demand, depth=depth)):
             super()._set_verify_depth(depth)
@@ -185,6 +203,29 @@ class ConnectionCore(Engine, TwinSettings):
                 install(self._generation.ctx)
                 self._generation.callbacks[name] = callback
             self._own_callbacks[name] = callback
+
+    def use_credentials(self, *credentials: Credential) -> None:
+        with self._guard:
+            if not self._is_choosing_credentials and not lib.SSL_is_init_finished(self.ssl):
+                # libssl may have chosen one of those that would be freed.
+                self._refuse_in_callback("use other credentials unless it is asked for them")
+            super().use_credentials(*credentials)
+
+    use_credentials.__doc__ = TwinSettings.use_credentials.__doc__
+
+    def _on_client_hello(self, callback: Callable[..., Any], value: object) -> None:
+        with self._guard:
+            super()._on_client_hello(callback, value)
+            lib.SSL_set_msg_callback(self.ssl, lib.py_message)  # libssl looked it up when the SSL was made
+
+    def _on_certificate(self, callback: Callable[..., Any], value: object) -> None:
+        def install(ssl: CData) -> None:
+            lib.SSL_set_cert_cb(ssl, lib.py_certificate, ffi.NULL)
+
+        with self._guard:
+            super()._on_certificate(callback, value)
+            install(self.ssl)  # the SSL has what the SSL_CTX had when it was made
+            self._own_settings["certificate"] = install
 
     def _move_to_own_ctx(self) -> None:
         before = self._generation

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.identity import Identity
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
 DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
 
+# Settings of verification that `Demand` has.
+_IN_DEMAND = frozenset({"verify", "verifier"})
 # Settings that let other contexts and processes resume this one's sessions.
 _SHARED = frozenset({"ticket_keys", "session_store"})
 
@@ -105,6 +108,7 @@ class ContextCore(TwinSettings):
         errors = self._errors
         ctx = own(lib.SSL_CTX_new(self._method), lib.SSL_CTX_free, errors, "SSL_CTX_new")
         lib.SSL_CTX_set1_cert_store(ctx, store)
+        lib.obio_watch_verification(ctx)
         # The identity was checked when it was set; a security level set since then must not undo it.
         level = lib.SSL_CTX_get_security_level(ctx)
         lib.SSL_CTX_set_security_level(ctx, 0)
@@ -181,7 +185,7 @@ class ContextCore(TwinSettings):
             if not self._trust_changed:
                 done = lib.obio_inherit_sessions(generation.ctx, before.ctx)
                 self._errors.check(done, "the sessions cannot be taken over")
-        generation.demand = Demand(*self._recorded("verify", ()))
+        generation.demand = replace(Demand(*self._recorded("verify", ())), verifier=self._recorded("verifier", None))
         generation.used, generation.settings = True, dict(self._settings)
         generation.session_id_context = self._shared_name(generation)
         self._name_sessions(generation)
@@ -195,7 +199,9 @@ class ContextCore(TwinSettings):
         digest = new_buffer(hashlib.sha256().digest_size)
         self._errors.check(lib.obio_digest_store(generation.store, digest), "the digest of the trust store")
         settings = generation.settings.items()
-        rules = sorted((key, repr(setting.value)) for key, setting in settings if setting.trust and key != "verify")
+        rules = sorted(
+            (key, repr(setting.value)) for key, setting in settings if setting.trust and key not in _IN_DEMAND
+        )
         facts = (name, taken(digest, hashlib.sha256().digest_size), self._trust.directories, rules)
         return trust_digest(generation.demand, generation.trust_epoch, *facts)
 
@@ -268,6 +274,11 @@ class ContextCore(TwinSettings):
             callbacks={} if callback is None else {"verify": callback},
             trust=True,
         )
+
+    def _set_verifier(self, verifier: Verifier, value: object) -> None:
+        with self._guard:
+            self._demand_verification()
+            self._set("verifier", value, install_verifier, callbacks={"verifier": verifier}, trust=True)
 
     def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
         self._set(name, value, install, callbacks={name: callback})

@@ -50,10 +50,11 @@ class Credential:
     def load(cls, certificate: Source, key: Source = None, chain: Source = None, passphrase: Passphrase = None) -> Self:
         """Load a certificate, its chain and its private key, and check that they belong together.
 
-        Each of the three is a path (str or os.PathLike), bytes of PEM or DER, PEM as str, or an object of
-        ``cryptography`` or of ``openssl_bio.crypto``; ``certificate`` and ``chain`` may be lists of those.  The first
-        certificate is the one that is proved; others behind it are its chain, before those of ``chain``.  Without a
-        ``key`` it is looked for where the certificate was.  ``certificate`` may be a PKCS#12 file, which has it all.
+        Each of the three is a path (str or os.PathLike), bytes of PEM or DER, PEM as str, a URI for one of OpenSSL's
+        providers (``file:``, ``pkcs11:`` ...), or an object of ``cryptography`` or of ``openssl_bio.crypto``;
+        ``certificate`` and ``chain`` may be lists of those.  The first certificate is the one that is proved; others
+        behind it are its chain, before those of ``chain``.  Without a ``key`` it is looked for where the certificate
+        was.  ``certificate`` may be a PKCS#12 file, which has it all.
         ``passphrase`` is a str, bytes, or what is called for one when it is needed; nothing is asked at the terminal.
 
         Raises OSError for a file that cannot be read, TypeError for a source or passphrase of no such type, and

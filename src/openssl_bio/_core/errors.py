@@ -110,6 +110,20 @@ def classify(outcome: CData) -> Outcome:
     return Outcome(kind, records, outcome.sys_errno)
 
 
+# What libssl says when it refuses the peer's certificate.
+VERIFY_FAILED = ErrorRecord(
+    lib.ERR_LIB_SSL << 23 | lib.SSL_R_CERTIFICATE_VERIFY_FAILED, "SSL routines", "certificate verify failed"
+)
+
+
+def is_verify_failure(record: ErrorRecord) -> bool:
+    """libssl refused the peer's certificate."""
+    return bool(
+        lib.ERR_GET_LIB(record.code) == lib.ERR_LIB_SSL
+        and lib.ERR_GET_REASON(record.code) == lib.SSL_R_CERTIFICATE_VERIFY_FAILED
+    )
+
+
 def clear_queue() -> None:
     """Forget what is in this thread's error queue."""
     if lib.ERR_peek_error():

@@ -67,6 +67,8 @@ def _verify(connection: ConnectionCore, session: SessionCore) -> None:
     demand = connection._demand
     if not demand.verifies:
         return
+    if demand.verifier is not None:
+        raise ValueError("a verifier judges a chain during a handshake, and this session would show it none")
     peer = lib.SSL_SESSION_get0_peer(session.session)
     if peer == ffi.NULL:
         raise ValueError("the server of the session has shown no certificate, and this connection demands one")

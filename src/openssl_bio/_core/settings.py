@@ -121,10 +121,19 @@ class SettingsCore(ContextCore):
             callbacks={} if callback is None else {"message": callback},
         )
 
+    def _forget_messages(self, ctx: CData) -> None:
+        """Take the callback for messages away, unless that for ClientHellos needs them."""
+        wanted = "client_hello" in self._settings
+        lib.SSL_CTX_set_msg_callback(ctx, lib.py_message if wanted else ffi.NULL)
+
     def _unset_callback(self, name: str, remove: Callable[[CData], object]) -> None:
         """Take a callback away; ``remove`` tells libssl."""
-        if name in self._settings:
+        with self._guard:
+            if name not in self._callbacks:
+                return
             self._set(name, None, remove)
+            del self._callbacks[name]
+            self._current().callbacks.pop(name, None)
 
     # -- trust ------------------------------------------------------------------------------------------------------
 

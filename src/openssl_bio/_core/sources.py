@@ -1,9 +1,9 @@
 """Certificates and keys from anywhere: paths, bytes, objects of other packages, and lists of those.
 
 Theory of operation.  A *source* is what a user has: a path (``str`` or ``os.PathLike``), the bytes of PEM, DER or
-PKCS#12, PEM as text, a certificate or key of ``cryptography`` or of pyOpenSSL's face, or, for certificates, an iterable
-of sources.  What is in the bytes is found out from them.  Each source has a name that says in errors which one it was;
-the bytes themselves never get into an error, since they may be a secret.
+PKCS#12, PEM as text, a URI, a certificate or key of ``cryptography`` or of pyOpenSSL's face, or, for certificates, an
+iterable of sources.  What is in the bytes is found out from them.  Each source has a name that says in errors which one
+it was; the bytes themselves never get into an error, since they may be a secret.
 
 Everything here raises `LoadError`, which belongs to neither face, or OSError for a file that cannot be read.
 """
@@ -20,6 +20,7 @@ from openssl_bio._core.errors import ErrorTable, Outcome, clean_queue, take_queu
 from openssl_bio._core.passphrase import NO_PASSPHRASE, PassphraseRequest
 from openssl_bio._core.pem import input_bio, load_certificates, load_private_key
 from openssl_bio._core.pointers import own
+from openssl_bio._core.uris import is_uri, load_uri
 
 __all__ = [
     "LOAD_ERRORS",
@@ -82,13 +83,19 @@ def key_of(source: Source, passphrase: Passphrase, what: str = "private key") ->
         with clean_queue:
             lib.EVP_PKEY_up_ref(pointer)
             return own(pointer, lib.EVP_PKEY_free, LOAD_ERRORS, what)
+    if is_uri(source):
+        name = f"the {what} {source!r}"
+        _certificates_there, keys = load_uri(source, _request(passphrase), LOAD_ERRORS, name)
+        if not keys:
+            raise LoadError(f"{name}: there is no private key")
+        return keys[0]
     name, data = content_of(source, what)
     return _key(data, _request(passphrase), name)
 
 
 def pkcs12_of(source: Source, passphrase: Passphrase, what: str) -> Loaded | None:
     """What a source has if it is a PKCS#12 file: its certificates and its key; None if it is something else."""
-    if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
+    if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or is_uri(source):
         return None
     name, data = content_of(source, what)
     if _PEM in data:
@@ -176,6 +183,8 @@ def _certificates(source: Source, what: str) -> list[CData]:
     if pointer is not None:
         with clean_queue:
             return [own(lib.X509_dup(pointer), lib.X509_free, LOAD_ERRORS, f"the {what} is not complete")]
+    if is_uri(source):
+        return load_uri(source, PassphraseRequest(), LOAD_ERRORS, f"the {what} {source!r}")[0]
     name, data = content_of(source, what)
     if _PEM in data:
         return load_certificates(data, LOAD_ERRORS, f"{name} has no certificate that can be read")

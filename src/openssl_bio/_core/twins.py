@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core.chains import Verifier
+from openssl_bio._core.choices import install_certificate, install_client_hello
 from openssl_bio._core.credential import Credential
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.guard import Guard
@@ -47,6 +49,15 @@ class TwinSettings(ABC):
     @abstractmethod
     def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
         """Set the verify mode, and the callback or None; ``value`` tells whether it is another one."""
+
+    @abstractmethod
+    def _set_verifier(self, verifier: Verifier, value: object) -> None:
+        """Set who judges chains; ValueError if the verify mode is to take any."""
+
+    def _demand_verification(self) -> None:
+        """ValueError if a verifier's verdict would be ignored."""
+        if not self._ask((lib.SSL_CTX_get_verify_mode, lib.SSL_get_verify_mode)) & lib.SSL_VERIFY_PEER:
+            raise ValueError("verification is switched off: switch it on before you set a verifier")
 
     @abstractmethod
     def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
@@ -235,6 +246,12 @@ class TwinSettings(ABC):
         self._set_callback(
             "servername", callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_servername_callback(ctx, entry)
         )
+
+    def _on_client_hello(self, callback: Callable[..., Any], value: object) -> None:
+        self._set_callback("client_hello", callback, value, install_client_hello)
+
+    def _on_certificate(self, callback: Callable[..., Any], value: object) -> None:
+        self._set_callback("certificate", callback, value, install_certificate)
 
     def _on_alpn_select(self, callback: Callable[..., Any], value: object) -> None:
         entry = lib.py_alpn_select

@@ -36,16 +36,19 @@ class Demand:
     callback: object = None
     host: str | None = None
     depth: int | None = None  # the connection's own
+    verifier: object = None  # what tells the judge of whole chains from another
 
     @property
     def verifies(self) -> bool:
         """Whether anything can fail for the peer's certificate."""
-        return bool(self.mode & lib.SSL_VERIFY_PEER) or self.callback is not None
+        return bool(self.mode & lib.SSL_VERIFY_PEER) or self.callback is not None or self.verifier is not None
 
     def equals(self, other: Demand) -> bool:
         """Whether another connection demands the same."""
-        mine = (self.mode, self.callback, self.host, self.depth)
-        return same(mine, (other.mode, other.callback, other.host, other.depth))
+        return same(self._all(), other._all())
+
+    def _all(self) -> tuple[object, ...]:
+        return self.mode, self.callback, self.host, self.depth, self.verifier
 
     def missing(self, verified: Demand | None) -> str:
         """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
@@ -58,7 +61,8 @@ class Demand:
             return f"the session was verified for {made_for}, and not for the host {self.host!r}"
         if self.mode & ~verified.mode & _BITS:
             return f"the session was made with verify mode {verified.mode}, which demands less than {self.mode}"
-        if self.verifies and not same((self.callback, self.depth), (verified.callback, verified.depth)):
+        mine = (self.callback, self.verifier, self.depth)
+        if self.verifies and not same(mine, (verified.callback, verified.verifier, verified.depth)):
             return "the session was made with another verify callback or depth"
         return ""
 
@@ -70,7 +74,7 @@ def session_id_context(base: bytes, usual: Demand, demand: Demand) -> bytes:
     """
     if demand.equals(usual):
         return base
-    if not same(demand.callback, usual.callback):
+    if not same((demand.callback, demand.verifier), (usual.callback, usual.verifier)):
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
     return hashlib.sha256(repr((base, demand.mode, demand.host, demand.depth)).encode()).digest()
 
@@ -82,7 +86,9 @@ def trust_digest(demand: Demand, trust_epoch: int, *facts: object) -> bytes:
     processes with the same settings. A verify callback is known there by its name alone; in one process, where another
     function of that name may take its place, the epoch tells.
     """
-    callback = demand.callback
-    if callback is not None:
+    verifier = demand.verifier
+    callbacks = (demand.callback, *(verifier if isinstance(verifier, tuple) else (verifier,)))
+    facts += (isinstance(verifier, tuple),)
+    for callback in filter(None, callbacks):
         facts += (getattr(callback, "__module__", ""), getattr(callback, "__qualname__", ""), trust_epoch)
     return hashlib.sha256(repr((demand.mode, demand.depth, *facts)).encode()).digest()

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from openssl_bio._core._lib import CData
 from openssl_bio._core.callbacks import LONGEST_COOKIE
+from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
+from openssl_bio._core.client_hello import ClientHello
+from openssl_bio._core.credential import Credential
+from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, function
+from openssl_bio.pyopenssl._connection_certificates import verification_error
 from openssl_bio.pyopenssl._constants import NO_OVERLAPPING_PROTOCOLS
+from openssl_bio.pyopenssl._errors import VerificationError
 from openssl_bio.pyopenssl._x509 import X509
 
 if TYPE_CHECKING:
     from openssl_bio.pyopenssl._connection import Connection
+    from openssl_bio.pyopenssl._context import Context
 
+ChainCallback = Callable[["Connection", list[X509], VerificationError | None], "bool | Suspend"]
+ClientHelloCallback = Callable[
+    ["Connection", ClientHello], "Context | Credential | Sequence[Credential] | int | Suspend | None"
+]
+CertificateCallback = Callable[["Connection"], "Credential | Sequence[Credential] | Suspend | None"]
+VerifierCallback = Callable[["Connection", list[X509]], "bool | Suspend"]
 VerifyCallback = Callable[["Connection", X509, int, int, int], bool]
 
 
@@ -27,6 +40,27 @@ class Callbacks(TwinSettings):
         What the callback raises is raised by the running operation, and the peer is sent an alert.
         """
         self._set_verify(bits(mode, "mode"), _verifier(callback), callback)
+
+    def set_verify_chain(self, callback: ChainCallback | None) -> None:
+        """Call ``callback(connection, chain, error)`` once for the peer's chain, after OpenSSL has verified it.
+
+        ``chain`` is a list of `X509`: the chain that was built, the peer's certificate first. ``error`` is None, or the
+        `VerificationError` that is raised if the chain is refused, which has what the peer sent. The callback returns
+        True to accept, whatever was found wrong, False to refuse, or `openssl_bio.SUSPEND` to give its answer later
+        with ``resume_handshake()``; a server cannot suspend, and gets a RuntimeError. TypeError for anything else.
+
+        None lets OpenSSL decide. ValueError if the verify mode is VERIFY_NONE, which ignores every verdict.
+        Source: ``SSL_CTX_set_cert_verify_callback``, ``SSL_set_retry_verify``; pyOpenSSL has no such method.
+        """
+        self._set_verifier(LIBCRYPTO if callback is None else _chain_judge(callback), callback)
+
+    def set_verifier(self, callback: VerifierCallback | None) -> None:
+        """Let ``callback(connection, chain)`` verify the peer's certificate instead of OpenSSL, which is not asked.
+
+        Nothing is verified but by the callback: no signature, date, name or trust. ``chain`` is what the peer sent, a
+        list of `X509`. What it returns, and the rest, is as in `set_verify_chain`; each of the two replaces the other.
+        """
+        self._set_verifier(LIBCRYPTO if callback is None else _sole_judge(callback), (callback,))
 
     def set_info_callback(self, callback: Callable[[Connection, int, int], None]) -> None:
         """Call ``callback(connection, where, value)`` on each step of a handshake and each alert."""
@@ -44,6 +78,28 @@ class Callbacks(TwinSettings):
             tell(connection)
 
         self._on_servername(on_servername, callback)
+
+    def set_client_hello_callback(self, callback: ClientHelloCallback) -> None:
+        """Call ``callback(connection, client_hello)`` on a server for each ClientHello, before anything is decided.
+
+        The second argument is an `openssl_bio.ClientHello`. The callback returns None to go on, a `Context` to go on
+        with that one, an `openssl_bio.Credential` or several to use those, the number of an alert to refuse the client
+        with (1 to 255), or `openssl_bio.SUSPEND` to answer later, with ``resume_handshake()``. After a
+        HelloRetryRequest there is a second ClientHello. TypeError or ValueError for any other answer.
+
+        Source: ``SSL_CTX_set_client_hello_cb``; pyOpenSSL has no such method.
+        """
+        self._on_client_hello(function(callback), callback)
+
+    def set_certificate_callback(self, callback: CertificateCallback) -> None:
+        """Call ``callback(connection)`` when a certificate is to be chosen: on a client, if the server asks for one.
+
+        It returns None to use what there is, an `openssl_bio.Credential` or several, or `openssl_bio.SUSPEND` to
+        answer later, with ``resume_handshake()``. TypeError for any other answer.
+
+        Source: ``SSL_CTX_set_cert_cb``; pyOpenSSL has no such method.
+        """
+        self._on_certificate(function(callback), callback)
 
     def set_alpn_select_callback(self, callback: Callable[[Connection, list[bytes]], Any]) -> None:
         """Call ``callback(connection, offered)`` on the server; it returns one of them or NO_OVERLAPPING_PROTOCOLS."""
@@ -96,6 +152,24 @@ def _verifier(callback: VerifyCallback | None) -> Callable[..., Any] | None:
         return judge(connection, None if certificate is None else X509._wrap(certificate), error, depth, ok)
 
     return verify
+
+
+def _chain_judge(callback: ChainCallback) -> Verifier:
+    tell = function(callback)
+
+    def judge(connection: Connection, chain: list[CData], refusal: Refusal | None) -> Any:
+        return tell(connection, list(map(X509._wrap, chain)), None if refusal is None else verification_error(refusal))
+
+    return Verifier(judge)
+
+
+def _sole_judge(callback: VerifierCallback) -> Verifier:
+    tell = function(callback)
+
+    def judge(connection: Connection, chain: list[CData], _refusal: Refusal | None) -> Any:
+        return tell(connection, list(map(X509._wrap, chain)))
+
+    return Verifier(judge, replaces=True)
 
 
 def _alpn_choice(choice: object) -> bytes | None:

@@ -5,14 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, overload
 
 from openssl_bio._core._lib import CData, lib
+from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.connection import ConnectionCore
+from openssl_bio._core.errors import VERIFY_FAILED, Kind, Outcome, is_verify_failure
+from openssl_bio.pyopenssl._errors import VerificationError
 from openssl_bio.pyopenssl._name import X509Name
 from openssl_bio.pyopenssl._x509 import X509
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-__all__ = ["ConnectionCertificates"]
+__all__ = ["ConnectionCertificates", "verification_error"]
+
+
+_REFUSED = Outcome(Kind.SSL, (VERIFY_FAILED,))
+
+
+def verification_error(refusal: Refusal, outcome: Outcome = _REFUSED) -> VerificationError:
+    """What says why a chain is refused."""
+    error = VerificationError.from_outcome(outcome)
+    error.code, error.message, error.depth, error.name = refusal.code, refusal.message, refusal.depth, refusal.name
+    error.chain = [X509._wrap(certificate) for certificate in refusal.chain]
+    error.detail = refusal.message
+    return error
 
 
 class ConnectionCertificates(ConnectionCore):
@@ -21,6 +36,12 @@ class ConnectionCertificates(ConnectionCore):
     All of its methods give objects of ``cryptography`` (``x509.Certificate``, ``x509.Name``) instead of `X509` and
     `X509Name` if ``as_cryptography`` is true; ModuleNotFoundError if that is not installed.
     """
+
+    def _error(self, outcome: Outcome) -> BaseException:
+        """The exception for an outcome; that of a refused certificate says why."""
+        if any(map(is_verify_failure, outcome.records)):
+            return verification_error(refusal_of(self), outcome)
+        return super()._error(outcome)
 
     @overload
     def get_certificate(self, *, as_cryptography: Literal[True]) -> x509.Certificate | None: ...

@@ -8,14 +8,19 @@ from __future__ import annotations
 import os
 import ssl
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from openssl_bio._core._lib import ffi, lib
+from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
+from openssl_bio._core.client_hello import ClientHello
+from openssl_bio._core.credential import Credential
 from openssl_bio._core.session import SessionCore
 from openssl_bio._core.session_cache import SessionCache
 from openssl_bio._core.settings import SettingsCore
+from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.ticket_keys import TicketKey, TicketKeys, checked_ticket_key
+from openssl_bio.stdlib._certificates import der
 from openssl_bio.stdlib._constants import (
     PROTOCOL_TLS_CLIENT,
     PROTOCOL_TLS_SERVER,
@@ -32,6 +37,15 @@ if TYPE_CHECKING:
 
 __all__ = ["CallbackSettings"]
 
+# callback(connection, the ClientHello): a context, credentials, the number of an alert, None, or SUSPEND
+AnswerHello: TypeAlias = Callable[
+    [Any, ClientHello], "SSLContext | Credential | Sequence[Credential] | int | Suspend | None"
+]
+# callback(connection): credentials, None, or SUSPEND
+AnswerCertificate: TypeAlias = Callable[[Any], Credential | Sequence[Credential] | Suspend | None]
+# callback(connection, the chain in DER, what is wrong with it or None): whether it is accepted
+JudgeChain: TypeAlias = Callable[[Any, list[bytes], ssl.SSLCertVerificationError | None], bool | Suspend]
+JudgeAlone: TypeAlias = Callable[[Any, list[bytes]], bool | Suspend]
 # callback(connection, the server's name or None, the connection's context): None, or the number of an alert
 ServerName: TypeAlias = Callable[[Any, str | None, "SSLContext"], int | None]
 # callback(connection, "read" or "write", version, content type, message type, the message)
@@ -79,6 +93,34 @@ class CallbackSettings(SettingsCore):
             raise TypeError("not a callable object")
         self._sni_callback = callback
 
+    def set_client_hello_callback(self, callback: AnswerHello | None) -> None:
+        """Call ``callback(connection, client_hello)`` on a server for each ClientHello, before anything is decided.
+
+        The second argument is an `openssl_bio.ClientHello`. The callback returns None to go on, an `SSLContext` to go
+        on with that one, an `openssl_bio.Credential` or several to use those, the number of an alert to refuse the
+        client with (1 to 255), or `openssl_bio.SUSPEND` to answer later, with ``resume_handshake()``. After a
+        HelloRetryRequest there is a second ClientHello. None unsets it. ValueError on a client's context.
+        """
+        if self._protocol == PROTOCOL_TLS_CLIENT:
+            raise ValueError("a client gets no ClientHello")
+        if callback is None:
+            self._unset_callback("client_hello", lambda ctx: lib.SSL_CTX_set_client_hello_cb(ctx, ffi.NULL, ffi.NULL))
+            return
+        tell = _function(callback)
+        self._on_client_hello(lambda connection, hello: tell(connection._owner(), hello), callback)
+
+    def set_certificate_callback(self, callback: AnswerCertificate | None) -> None:
+        """Call ``callback(connection)`` when a certificate is to be chosen: on a client, if the server asks for one.
+
+        It returns None to use what there is, an `openssl_bio.Credential` or several, or `openssl_bio.SUSPEND` to
+        answer later, with ``resume_handshake()``. None unsets it.
+        """
+        if callback is None:
+            self._unset_callback("certificate", lambda ctx: lib.SSL_CTX_set_cert_cb(ctx, ffi.NULL, ffi.NULL))
+            return
+        tell = _function(callback)
+        self._on_certificate(lambda connection: tell(connection._owner()), callback)
+
     def set_servername_callback(self, server_name_callback: ServerName | None) -> None:
         """Set `sni_callback` to a function that passes the name on in A-labels; None unsets it."""
         if server_name_callback is None:
@@ -92,6 +134,29 @@ class CallbackSettings(SettingsCore):
             return callback(connection, encoded_hostname(name), context)
 
         self.sni_callback = with_encoded_name
+
+    # -- verification of whole chains ---------------------------------------------------------------------------------
+
+    def set_verify_chain(self, callback: JudgeChain | None) -> None:
+        """Call ``callback(connection, chain, error)`` once for the peer's chain, after OpenSSL has verified it.
+
+        ``chain`` is a list of certificates in DER: the chain that was built, the peer's own first. ``error`` is None,
+        or the ``ssl.SSLCertVerificationError`` that is raised if the chain is refused; besides Python's attributes it
+        has ``verify_depth``, ``verify_name``, and ``verify_chain``, which is what the peer sent. The callback returns
+        True to accept, whatever was found wrong, False to refuse, or `openssl_bio.SUSPEND` to give its answer later
+        with ``resume_handshake()``; a server cannot suspend, and gets a RuntimeError. TypeError for anything else.
+
+        None lets OpenSSL decide. ValueError if ``verify_mode`` is ``CERT_NONE``, which ignores every verdict.
+        """
+        self._set_verifier(LIBCRYPTO if callback is None else _chain_judge(_function(callback)), callback)
+
+    def set_verifier(self, callback: JudgeAlone | None) -> None:
+        """Let ``callback(connection, chain)`` verify the peer's certificate instead of OpenSSL, which is not asked.
+
+        Nothing is verified but by the callback: no signature, date, host name or trust. ``chain`` is what the peer
+        sent, in DER. What it returns, and the rest, is as in `set_verify_chain`; each of the two replaces the other.
+        """
+        self._set_verifier(LIBCRYPTO if callback is None else _sole_judge(_function(callback)), (callback,))
 
     # -- secrets and messages ---------------------------------------------------------------------------------------
 
@@ -116,7 +181,7 @@ class CallbackSettings(SettingsCore):
     @_msg_callback.setter
     def _msg_callback(self, callback: Message | None) -> None:
         if callback is None:
-            self._unset_callback("message", lambda ctx: lib.SSL_CTX_set_msg_callback(ctx, ffi.NULL))
+            self._unset_callback("message", self._forget_messages)
         elif callable(callback):
             self._on_message(_message_caller(callback), callback)
         else:
@@ -203,6 +268,21 @@ def _function(callback: Any) -> Any:
     if not callable(callback):
         raise TypeError("callback must be callable")
     return callback
+
+
+def _chain_judge(callback: JudgeChain) -> Verifier:
+    def judge(connection: SSLObject, chain: list[CData], refusal: Refusal | None) -> Any:
+        error = None if refusal is None else connection._refusal_error(refusal)
+        return callback(connection._owner(), list(map(der, chain)), error)
+
+    return Verifier(judge)
+
+
+def _sole_judge(callback: JudgeAlone) -> Verifier:
+    def judge(connection: SSLObject, chain: list[CData], _refusal: Refusal | None) -> Any:
+        return callback(connection._owner(), list(map(der, chain)))
+
+    return Verifier(judge, replaces=True)
 
 
 def _servername_caller(callback: ServerName) -> Callable[[SSLObject], int | None]:

@@ -24,9 +24,10 @@ from ssl import (
 )
 
 from openssl_bio._core._lib import lib
-from openssl_bio._core.errors import ErrorRecord, ErrorTable, Kind, Outcome
+from openssl_bio._core.errors import ErrorRecord, ErrorTable, Kind, Outcome, is_verify_failure
+from openssl_bio._core.suspension import Suspended
 
-__all__ = ["IO_ERRORS", "SETUP_ERRORS", "described", "is_verify_failure", "number"]
+__all__ = ["IO_ERRORS", "SETUP_ERRORS", "described", "number"]
 
 # ERR_LIB_*, which never change, as Python's ssl names them.
 _LIBRARIES = {
@@ -120,14 +121,6 @@ def described(make: type[SSLError], errno: int, record: ErrorRecord | None, text
     return error
 
 
-def is_verify_failure(record: ErrorRecord) -> bool:
-    """libssl refused the peer's certificate."""
-    return bool(
-        lib.ERR_GET_LIB(record.code) == lib.ERR_LIB_SSL
-        and lib.ERR_GET_REASON(record.code) == lib.SSL_R_CERTIFICATE_VERIFY_FAILED
-    )
-
-
 def _io_failure(outcome: Outcome) -> BaseException:
     if not outcome.records:
         return described(SSLError, SSLErrorNumber.SSL_ERROR_SSL, None, outcome.detail)
@@ -158,6 +151,17 @@ def _plain(make: type[SSLError], errno: SSLErrorNumber, text: str) -> BaseExcept
     return described(make, errno, None, text)
 
 
+class _SuspendedError(Suspended, SSLError):
+    """A callback will answer later."""
+
+
+def _suspended(what: str, errno: int) -> BaseException:
+    error = described(_SuspendedError, errno, None, f"The operation did not complete ({what})")
+    assert isinstance(error, _SuspendedError)
+    error.what = what
+    return error
+
+
 SETUP_ERRORS = ErrorTable(_setup_failure)
 
 IO_ERRORS = ErrorTable(
@@ -169,9 +173,9 @@ IO_ERRORS = ErrorTable(
         Kind.WANT_WRITE: lambda _: _plain(
             SSLWantWriteError, SSLErrorNumber.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)"
         ),
-        Kind.WANT_X509_LOOKUP: lambda _: _plain(
-            SSLError, SSLErrorNumber.SSL_ERROR_WANT_X509_LOOKUP, "The operation did not complete (X509 lookup)"
-        ),
+        Kind.WANT_X509_LOOKUP: lambda _: _suspended("certificate", lib.SSL_ERROR_WANT_X509_LOOKUP),
+        Kind.WANT_CLIENT_HELLO: lambda _: _suspended("client_hello", lib.SSL_ERROR_WANT_CLIENT_HELLO_CB),
+        Kind.WANT_RETRY_VERIFY: lambda _: _suspended("verification", lib.SSL_ERROR_WANT_RETRY_VERIFY),
         Kind.ZERO_RETURN: lambda _: _plain(
             SSLZeroReturnError, SSLErrorNumber.SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)"
         ),

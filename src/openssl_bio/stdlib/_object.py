@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox
+from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
-from openssl_bio._core.errors import ErrorTable, Outcome
+from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
 from openssl_bio._core.signatures import signature_name
 from openssl_bio.stdlib._bio import transport
 from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
 from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
-from openssl_bio.stdlib._errors import IO_ERRORS, SETUP_ERRORS, described, is_verify_failure
+from openssl_bio.stdlib._errors import IO_ERRORS, SETUP_ERRORS, described
 from openssl_bio.stdlib._names import is_address, refuse_empty_name
 from openssl_bio.stdlib._session import SSLSession
 from openssl_bio.stdlib._shadow import shadow
@@ -153,16 +154,24 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
 
     def _verify_error(self, outcome: Outcome) -> BaseException:
         """The exception for a refused certificate, which says why."""
-        code = int(lib.SSL_get_verify_result(self.ssl))
+        record = next(record for record in reversed(outcome.records) if is_verify_failure(record))
+        return self._refusal_error(refusal_of(self), record)
+
+    def _refusal_error(self, refusal: Refusal, record: ErrorRecord = VERIFY_FAILED) -> ssl.SSLCertVerificationError:
+        """What says why a chain is refused."""
+        code = refusal.code
         if code == lib.X509_V_ERR_HOSTNAME_MISMATCH:
             message = f"Hostname mismatch, certificate is not valid for '{self._server_hostname}'."
         elif code == lib.X509_V_ERR_IP_ADDRESS_MISMATCH:
             message = f"IP address mismatch, certificate is not valid for '{self._server_hostname}'."
         else:
-            message = ffi.string(lib.X509_verify_cert_error_string(code)).decode()
-        record = next(record for record in reversed(outcome.records) if is_verify_failure(record))
-        error = described(ssl.SSLCertVerificationError, 1, record, record.reason, f": {message}")
-        error.verify_code, error.verify_message = code, message  # type: ignore[attr-defined]
+            message = refusal.message
+        error: Any = described(ssl.SSLCertVerificationError, 1, record, record.reason, f": {message}")
+        error.verify_code, error.verify_message = code, message
+        # What Python's has not: how far from the peer's own certificate, which name was verified, what was sent.
+        error.verify_depth, error.verify_name = refusal.depth, refusal.name
+        error.verify_chain = [der(certificate) for certificate in refusal.chain]
+        assert isinstance(error, ssl.SSLCertVerificationError)
         return error
 
     # -- moving bytes -----------------------------------------------------------------------------------------------
