@@ -33,6 +33,8 @@ OUTPUT = {
     "sessions": "resumed: True",
     "session_bytes": "resumed: True",
     "session_cache": "False True True",
+    "ocsp_asyncio": "good: accepted, it says 'hello'\nrevoked: refused, application verification failure\n"
+    "nobody responds: refused, application verification failure\n",
     "ocsp_stapling": "the certificate is not revoked",
 }
 
