@@ -1,0 +1,211 @@
+"""Every setter of SSLContext, found by introspection: before use, after use, and twice."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openssl_bio import Credential, SessionCache, TicketKeys, TrustStore, stdlib
+from tests.helpers import Identity
+from tests.stdlib.helpers import Pair
+
+
+@dataclass
+class World:
+    """What the calls below work with."""
+
+    ca: Identity
+    server: Identity
+    folder: Path
+    credential: Credential
+    store: TrustStore
+    keys: TicketKeys
+    cache: SessionCache
+
+
+def callback(*_arguments: Any) -> None:
+    """One callback, equal to itself."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call; ``client`` says that it is for a client's context, ``again`` that a second one sets something else."""
+
+    call: Callable[[World, Any], object]
+    client: bool = False
+    again: bool = False
+
+
+def setting(name: str, value: Any) -> Callable[[World, Any], object]:
+    return lambda _world, context: setattr(context, name, value)
+
+
+# By name: what changes an SSL_CTX.
+SETTERS: dict[str, Row] = {
+    "load_cert_chain": Row(lambda w, c: c.load_cert_chain(w.server.certificate_file, w.server.key_file)),
+    "load_dh_params": Row(lambda w, c: c.load_dh_params(w.folder / "dh.pem"), again=True),
+    "load_verify_locations": Row(lambda w, c: c.load_verify_locations(w.ca.certificate_file), again=True),
+    "set_alpn_protocols": Row(lambda w, c: c.set_alpn_protocols(["h2"])),
+    "set_certificate_callback": Row(lambda w, c: c.set_certificate_callback(callback)),
+    "set_ciphers": Row(lambda w, c: c.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")),
+    "set_ciphersuites": Row(lambda w, c: c.set_ciphersuites("TLS_AES_128_GCM_SHA256")),
+    "set_client_hello_callback": Row(lambda w, c: c.set_client_hello_callback(callback)),
+    "set_client_sigalgs": Row(lambda w, c: c.set_client_sigalgs("ECDSA+SHA256")),
+    "set_ecdh_curve": Row(lambda w, c: c.set_ecdh_curve("prime256v1")),
+    "set_groups": Row(lambda w, c: c.set_groups("P-256")),
+    "set_new_session_callback": Row(lambda w, c: c.set_new_session_callback(callback), client=True),
+    "set_psk_client_callback": Row(lambda w, c: c.set_psk_client_callback(callback), client=True),
+    "set_psk_server_callback": Row(lambda w, c: c.set_psk_server_callback(callback)),
+    "set_server_sigalgs": Row(lambda w, c: c.set_server_sigalgs("ECDSA+SHA256")),
+    "set_servername_callback": Row(lambda w, c: c.set_servername_callback(callback), again=True),
+    "set_ticket_keys": Row(lambda w, c: c.set_ticket_keys(w.keys)),
+    "set_verifier": Row(lambda w, c: c.set_verifier(callback), client=True),
+    "set_verify_chain": Row(lambda w, c: c.set_verify_chain(callback), client=True),
+    "use_credentials": Row(lambda w, c: c.use_credentials(w.credential)),
+    "use_trust_store": Row(lambda w, c: c.use_trust_store(w.store)),
+    "_msg_callback": Row(setting("_msg_callback", callback)),
+    "check_hostname": Row(setting("check_hostname", False), client=True),
+    "hostname_checks_common_name": Row(setting("hostname_checks_common_name", False), client=True),
+    "keylog_filename": Row(lambda w, c: setattr(c, "keylog_filename", w.folder / "log"), again=True),
+    "maximum_version": Row(setting("maximum_version", ssl.TLSVersion.TLSv1_2)),
+    "minimum_version": Row(setting("minimum_version", ssl.TLSVersion.TLSv1_3)),
+    "num_tickets": Row(setting("num_tickets", 5)),
+    "options": Row(setting("options", ssl.OP_NO_TICKET)),
+    "session_cache": Row(lambda w, c: setattr(c, "session_cache", w.cache), client=True),
+    "sni_callback": Row(setting("sni_callback", callback)),
+    "verify_flags": Row(setting("verify_flags", ssl.VERIFY_X509_STRICT)),
+    "verify_mode": Row(setting("verify_mode", ssl.CERT_OPTIONAL)),
+}
+ELSEWHERE = {
+    "load_default_certs": "what the machine trusts; tested with TrustStore",
+    "set_default_verify_paths": "the same",
+    "set_npn_protocols": "there is no NPN any more",
+    "set_ticket_key_callback": "another form of set_ticket_keys, which it replaces",
+    "post_handshake_auth": "of connections: libssl has it for an SSL alone",
+}
+
+
+def test_the_table_has_every_setter() -> None:
+    methods = {name for name in dir(stdlib.SSLContext) if name.startswith(("set_", "load_", "use_"))}
+    attributes = {name: getattr(stdlib.SSLContext, name, None) for name in dir(stdlib.SSLContext)}
+    properties = {name for name, found in attributes.items() if isinstance(found, property) and found.fset}
+    private = {name for name in properties if name.startswith("_")} - {"_msg_callback"}
+    assert (methods | properties) - private - SETTERS.keys() - ELSEWHERE.keys() == set()
+    assert SETTERS.keys() | ELSEWHERE.keys() <= methods | properties
+
+
+@pytest.fixture(scope="module")
+def world(ca: Identity, server_identity: Identity, tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("setters")
+    from tests.pyopenssl.test_connection_settings import DH_PARAMETERS
+
+    (folder / "dh.pem").write_bytes(DH_PARAMETERS)
+    credential = Credential.load(server_identity.certificate_file, server_identity.key_file)
+    store = TrustStore(ca.certificate_file)
+    return World(ca, server_identity, folder, credential, store, TicketKeys(), SessionCache())
+
+
+def context_for(row: Row) -> Any:
+    return stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT if row.client else stdlib.PROTOCOL_TLS_SERVER)
+
+
+def connect(context: Any) -> Any:
+    """A connection that has not begun."""
+    is_client = context.protocol == stdlib.PROTOCOL_TLS_CLIENT
+    bios = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    return context.wrap_bio(*bios, server_side=not is_client, server_hostname="localhost" if is_client else None)
+
+
+every_setter = pytest.mark.parametrize("name", SETTERS)
+
+
+@every_setter
+def test_a_used_context_is_left_to_its_connections(world: World, name: str) -> None:
+    """A setter after use makes another SSL_CTX, for later connections; the first two keep theirs."""
+    row = SETTERS[name]
+    context = context_for(row)
+    earlier = [connect(context), connect(context)]
+    compiled = context.ctx
+    row.call(world, context)
+    later = connect(context)
+    assert [connection._generation.ctx for connection in earlier] == [compiled] * 2
+    assert later._generation.ctx == context.ctx != compiled
+
+
+@every_setter
+def test_before_use_it_takes_the_same_effect(world: World, name: str) -> None:
+    """Before use there is nobody to leave anything to: the first connection has it."""
+    row = SETTERS[name]
+    context = context_for(row)
+    row.call(world, context)
+    assert connect(context)._generation.ctx == context.ctx
+
+
+@every_setter
+def test_an_equal_value_makes_no_new_context(world: World, name: str) -> None:
+    row = SETTERS[name]
+    context = context_for(row)
+    row.call(world, context)
+    connect(context)
+    compiled = context.ctx
+    row.call(world, context)
+    assert (connect(context)._generation.ctx == compiled) is not row.again
+
+
+# Calls that fail.
+FAILURES: list[Callable[[Any], object]] = [
+    lambda c: c.load_cert_chain("/nowhere"),
+    lambda c: c.load_dh_params("/nowhere"),
+    lambda c: c.load_verify_locations("/nowhere"),
+    lambda c: c.load_verify_locations(cadata="nothing"),
+    lambda c: c.set_alpn_protocols([""]),
+    lambda c: c.set_certificate_callback(5),
+    lambda c: c.set_ciphers("nonsense"),
+    lambda c: c.set_ciphersuites("nonsense"),
+    lambda c: c.set_client_hello_callback(5),
+    lambda c: c.set_client_sigalgs("nonsense"),
+    lambda c: c.set_ecdh_curve("nonsense"),
+    lambda c: c.set_groups("nonsense"),
+    lambda c: c.set_server_sigalgs("nonsense"),
+    lambda c: c.set_servername_callback(5),
+    lambda c: c.set_verifier(callback),
+    lambda c: c.set_verify_chain(5),
+    lambda c: c.use_credentials(),
+    lambda c: c.use_credentials("a path"),
+    lambda c: c.use_trust_store("a path"),
+    lambda c: setattr(c, "minimum_version", 5),
+    lambda c: setattr(c, "num_tickets", -1),
+    lambda c: setattr(c, "options", -1),
+    lambda c: setattr(c, "sni_callback", 5),
+    lambda c: setattr(c, "verify_mode", 77),
+]
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used"])
+@pytest.mark.parametrize("call", FAILURES)
+def test_a_failure_leaves_everything(world: World, call: Callable[[Any], object], used: bool) -> None:
+    server = stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER)
+    server.use_credentials(world.credential)
+    server.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    client = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
+    client.use_trust_store(world.store)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    if used:
+        Pair(client, server).handshake()
+    before = server.options, server.verify_mode, server.verify_flags, server.num_tickets, server.get_ciphers()
+    with pytest.raises((ValueError, TypeError, OSError)):
+        call(server)
+    assert before == (
+        server.options,
+        server.verify_mode,
+        server.verify_flags,
+        server.num_tickets,
+        server.get_ciphers(),
+    )
+    pair = Pair(client, server).handshake()
+    assert pair.client.cipher()[0] == "ECDHE-ECDSA-AES128-GCM-SHA256"
