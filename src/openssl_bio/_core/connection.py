@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox, foreign_bio
@@ -41,6 +41,7 @@ R = TypeVar("R")
 
 NOT_IN_A_HANDSHAKE = "change the context, or set a callback that this has not, unless it is told the server name"
 _OF_CONTEXT = Identity()  # none of its own
+NOT_INITIALISED = "the connection was not initialised, or is being freed"
 _COPIED = frozenset(
     {
         "info",
@@ -67,6 +68,7 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
         self, context: ContextCore, incoming: CData | ByteBox | None = None, outgoing: CData | ByteBox | None = None
     ) -> None:
         """Connect over these BIOs, or Python objects like ``ssl.MemoryBIO``, or memory of the connection's own."""
+        self._refuse_second_init()
         generation = context._use()
         handle = ffi.new_handle(weakref.ref(self))
         pins: dict[str, CData] = {}
@@ -93,6 +95,7 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
         self._identity = _OF_CONTEXT
         self._own_settings: dict[str, Call] = {}
         self._own_callbacks: dict[str, Callable[..., Any]] = {}
+        self._installers: dict[str, Call] = {}  # what installs them in an SSL_CTX
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
         super().__init__(ssl, self._bio("incoming", incoming), self._bio("outgoing", outgoing))
         self._errors.check(lib.SSL_set_ex_data(ssl, HANDLE_INDEX, handle), "SSL_set_ex_data")
@@ -100,6 +103,19 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
         keys = generation.settings.get("ticket_keys")
         if keys is not None and isinstance(keys.value, TicketKeys):
             self._errors.check(lib.obio_ticket_keys_use(ssl, keys.value._ring), "SSL_set_ex_data")
+
+    def _refuse_second_init(self) -> None:
+        """RuntimeError if this is a connection already; nothing of it is replaced."""
+        if "_context" in self.__dict__:
+            raise RuntimeError("the connection was initialised before")
+
+    if not TYPE_CHECKING:  # mypy would believe in any attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """For what is missing: RuntimeError if ``__init__`` has not run, as the C engine's methods raise."""
+            if "_context" not in self.__dict__ and not name.startswith("__"):
+                raise RuntimeError(NOT_INITIALISED)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def _bio(self, name: str, given: CData | ByteBox | None) -> CData | None:
         if given is None or isinstance(given, ffi.CData):
@@ -187,6 +203,20 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
         with self._guard, self._demanding(replace(self._demand, depth=depth)):
             super()._set_verify_depth(depth)
 
+    def _set_security_level(self, level: int) -> None:
+        with self._guard, self._demanding(replace(self._demand, level=level)):
+            super()._set_security_level(level)
+
+    def _set_ciphers(self, ciphers: bytes) -> None:
+        """A list of ciphers may set the security level, too."""
+        with self._guard:
+            scratch = self._context._scratch()
+            lib.SSL_CTX_set_security_level(scratch, self._demand.level)
+            done = lib.SSL_CTX_set_cipher_list(scratch, ciphers)
+            level = int(lib.SSL_CTX_get_security_level(scratch)) if done else self._demand.level
+            with self._demanding(replace(self._demand, level=level)):
+                super()._set_ciphers(ciphers)
+
     def _set_session_id_context(self, value: bytes) -> None:
         with self._guard:
             super()._set_session_id_context(value)
@@ -203,6 +233,7 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
                 install(self._generation.ctx)
                 self._generation.callbacks[name] = callback
             self._own_callbacks[name] = callback
+            self._installers[name] = install
 
     def use_credentials(self, *credentials: Credential) -> None:
         with self._guard:
@@ -260,15 +291,24 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
         self._generation = generation
 
     def _set_context(self, context: ContextCore) -> None:
+        """Be who another context says, with its callbacks; those that were set on the connection stay in force."""
         generation = context._use()
         with self._guard:
-            self._refuse_session(self._demand, context, generation)
+            demand = replace(self._demand, level=generation.demand.level)
+            self._refuse_session(demand, context, generation)
             trusts_otherwise = generation.store != self._generation.store
+            missing = self._own_callbacks.keys() - generation.callbacks.keys()
+            if missing:
+                generation = context._twin_of(generation)
+            for name in missing:
+                self._installers[name](generation.ctx)
+                generation.callbacks[name] = self._own_callbacks[name]
             self._attach(generation)
             self._trusts_otherwise |= trusts_otherwise
             self._demand_is_mixed |= trusts_otherwise and not lib.SSL_in_before(self.ssl)
-            self._context, self._has_own_ctx = context, False
+            self._context, self._has_own_ctx = context, bool(missing)
             self._identity, self._own_settings = _OF_CONTEXT, {}
+            self._record_demand(demand)
             self._separate_sessions()
 
     # -- what only a connection has ---------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ again from what is recorded.  The first connection freezes the SSL_CTX; a setter
 
 What is recorded is values: parsed certificates and keys, the trust store, callbacks; never paths or passphrases.  A
 new generation takes over the ticket keys and the cached sessions of the one before, so that a change does not end
-resumption, unless the settings of trust or verification changed: what was verified then is not verified now.
+resumption, unless the settings of trust or verification changed, or the security level rose: what was verified then is
+not verified now.
 
 Invariants: ``_generation`` is None or agrees with ``_settings``; no user code runs while the guard is held.
 """
@@ -180,12 +181,15 @@ class ContextCore(TwinSettings):
         if generation.used:
             return
         before = self._last_used
+        level = int(lib.SSL_CTX_get_security_level(generation.ctx))
         if before is not None:
+            self._trust_changed |= level > before.demand.level
             generation.trust_epoch = before.trust_epoch + self._trust_changed
             if not self._trust_changed:
                 done = lib.obio_inherit_sessions(generation.ctx, before.ctx)
                 self._errors.check(done, "the sessions cannot be taken over")
-        generation.demand = replace(Demand(*self._recorded("verify", ())), verifier=self._recorded("verifier", None))
+        demand = replace(Demand(*self._recorded("verify", ())), verifier=self._recorded("verifier", None))
+        generation.demand = replace(demand, level=level)
         generation.used, generation.settings = True, dict(self._settings)
         generation.session_id_context = self._shared_name(generation)
         self._name_sessions(generation)

@@ -30,13 +30,17 @@ def same(left: Any, right: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Demand:
-    """``SSL_VERIFY_*`` bits, what tells the verify callback from another, the host that is verified, a depth."""
+    """``SSL_VERIFY_*`` bits, what tells the verify callback from another, the host that is verified, a depth, a level.
+
+    The level is libssl's security level, which demands keys and signatures of some strength of a certificate.
+    """
 
     mode: int = lib.SSL_VERIFY_NONE
     callback: object = None
     host: str | None = None
     depth: int | None = None  # the connection's own
     verifier: object = None  # what tells the judge of whole chains from another
+    level: int = 0
 
     @property
     def verifies(self) -> bool:
@@ -48,7 +52,7 @@ class Demand:
         return same(self._all(), other._all())
 
     def _all(self) -> tuple[object, ...]:
-        return self.mode, self.callback, self.host, self.depth, self.verifier
+        return self.mode, self.callback, self.host, self.depth, self.verifier, self.level
 
     def missing(self, verified: Demand | None) -> str:
         """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
@@ -61,9 +65,14 @@ class Demand:
             return f"the session was verified for {made_for}, and not for the host {self.host!r}"
         if self.mode & ~verified.mode & _BITS:
             return f"the session was made with verify mode {verified.mode}, which demands less than {self.mode}"
+        return self._missing_of_certificates(verified) if self.verifies else ""
+
+    def _missing_of_certificates(self, verified: Demand) -> str:
         mine = (self.callback, self.verifier, self.depth)
-        if self.verifies and not same(mine, (verified.callback, verified.verifier, verified.depth)):
+        if not same(mine, (verified.callback, verified.verifier, verified.depth)):
             return "the session was made with another verify callback or depth"
+        if self.level > verified.level:
+            return f"the session was made on security level {verified.level}, and not on {self.level}"
         return ""
 
 
@@ -76,7 +85,7 @@ def session_id_context(base: bytes, usual: Demand, demand: Demand) -> bytes:
         return base
     if not same((demand.callback, demand.verifier), (usual.callback, usual.verifier)):
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
-    return hashlib.sha256(repr((base, demand.mode, demand.host, demand.depth)).encode()).digest()
+    return hashlib.sha256(repr((base, demand.mode, demand.host, demand.depth, demand.level)).encode()).digest()
 
 
 def trust_digest(demand: Demand, trust_epoch: int, *facts: object) -> bytes:
@@ -91,4 +100,4 @@ def trust_digest(demand: Demand, trust_epoch: int, *facts: object) -> bytes:
     facts += (isinstance(verifier, tuple),)
     for callback in filter(None, callbacks):
         facts += (getattr(callback, "__module__", ""), getattr(callback, "__qualname__", ""), trust_epoch)
-    return hashlib.sha256(repr((demand.mode, demand.depth, *facts)).encode()).digest()
+    return hashlib.sha256(repr((demand.mode, demand.depth, demand.level, *facts)).encode()).digest()

@@ -70,6 +70,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     def __init__(self, context: Context, socket: Any = None) -> None:
         if not isinstance(context, Context):
             raise TypeError("context must be a Context instance")
+        self._refuse_second_init()
         self._socket = socket
         self._pump = None if socket is None else SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
         super().__init__(context)
@@ -79,9 +80,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     def __getattr__(self, name: str) -> Any:
         """The socket's attribute, where the connection has none of that name."""
         socket = self.__dict__.get("_socket")
-        if socket is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(socket, name)
+        return super().__getattr__(name) if socket is None else getattr(socket, name)  # type: ignore[misc]
 
     def __reduce__(self) -> NoReturn:
         """TypeError: two connections cannot share one SSL."""

@@ -1,0 +1,170 @@
+"""Connections that are initialised twice, not at all, or are given another context; security levels and sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from openssl_bio import SSL, stdlib
+from tests.helpers import Identity, Pair, client_context, context_of, server_context
+
+NOT_INITIALISED = "the connection was not initialised"
+
+
+def test_initialised_twice(client: SSL.Context, server: SSL.Context) -> None:
+    """The second time is refused, whatever it is given, and nothing is replaced."""
+    pair = Pair(client, server).handshake()
+    for arguments in ((client,), (server,), (server, 0)):
+        with pytest.raises(RuntimeError, match="initialised before"):
+            pair.client.__init__(*arguments)  # type: ignore[misc]
+    assert pair.client.get_context() is client
+    pair.client.send(b"as before")
+    pair.move()
+    assert pair.server.recv(100) == b"as before"
+
+
+def test_ssl_object_is_initialised_by_nobody() -> None:
+    context = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
+    one = context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="example.test")
+    with pytest.raises(TypeError, match="does not have a public constructor"):
+        one.__init__()  # type: ignore[misc]
+    with pytest.raises(stdlib.SSLWantReadError):
+        one.do_handshake()
+
+
+USES: dict[str, Any] = {
+    "read": lambda one: one.read(10),
+    "write": lambda one: one.write(b"x"),
+    "handshake": lambda one: one.do_handshake(),
+    "pending": lambda one: one.pending(),
+    "one call": lambda one: one.receive_data(b"x"),
+    "data to send": lambda one: one.data_to_send(),
+}
+OF_CONNECTIONS: dict[str, Any] = USES | {
+    "take": lambda one: one.bio_read(10),
+    "feed": lambda one: one.bio_write(b"x"),
+    "close": lambda one: one.shutdown(),
+    "context": lambda one: one.get_context(),
+    "certificate": lambda one: one.get_peer_certificate(),
+    "setter": lambda one: one.set_verify(SSL.VERIFY_PEER),
+    "application's": lambda one: one.get_app_data(),
+    "no such name": lambda one: one.no_such_name,
+}
+OF_OBJECTS: dict[str, Any] = USES | {
+    "context": lambda one: one.context,
+    "close": lambda one: one.unwrap(),
+    "session": lambda one: one.session,
+    "server name": lambda one: one.server_hostname,
+    "certificate": lambda one: one.getpeercert(),
+}
+
+
+@pytest.mark.parametrize("name", OF_CONNECTIONS)
+def test_connection_that_was_not_initialised(name: str) -> None:
+    with pytest.raises(RuntimeError, match=NOT_INITIALISED):
+        OF_CONNECTIONS[name](SSL.Connection.__new__(SSL.Connection))
+
+
+@pytest.mark.parametrize("name", OF_OBJECTS)
+def test_ssl_object_that_was_not_initialised(name: str) -> None:
+    with pytest.raises(RuntimeError, match=NOT_INITIALISED):
+        OF_OBJECTS[name](stdlib.SSLObject.__new__(stdlib.SSLObject))
+
+
+# -- another context --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["before", "in the server name callback"])
+def test_callbacks_of_a_connection_outlive_its_context(
+    when: str, version: int, client: SSL.Context, server: SSL.Context, server_identity: Identity
+) -> None:
+    """What was set on the connection is called, whether the new context has such a callback or not."""
+    told: list[str] = []
+    silent, talkative = server_context(version, server_identity), server_context(version, server_identity)
+    talkative.set_keylog_callback(lambda *_: told.append("the context's keylog"))
+    for other in (silent, talkative, silent):
+        told.clear()
+        pair = Pair(client, server)
+        pair.server.set_keylog_callback(lambda *_: told.append("keylog"))
+        pair.server.set_info_callback(lambda *_: told.append("info"))
+        if when == "before":
+            pair.server.set_context(other)
+        else:
+            pair.server.set_tlsext_servername_callback(lambda one, other=other: one.set_context(other))
+            pair.client.set_tlsext_host_name(b"example.test")
+        pair.handshake()
+        assert set(told) == {"keylog", "info"}
+        assert pair.server.get_context() is other
+        told.clear()
+        Pair(client, silent).handshake()
+        assert told == []
+
+
+# -- security levels --------------------------------------------------------------------------------------------------
+
+
+def level_by(how: str, target: Any, level: int) -> None:
+    if how == "level":
+        target.set_security_level(level)
+    else:
+        target.set_cipher_list(b"DEFAULT:@SECLEVEL=%d" % level)
+
+
+@pytest.mark.parametrize("how", ["level", "ciphers"])
+@pytest.mark.parametrize("on", ["context", "connection"])
+def test_session_of_a_lower_level(how: str, on: str, version: int, ca: Identity, server: SSL.Context) -> None:
+    """A certificate that was verified on a lower level is not good enough for a higher one, but for a lower one."""
+    client = client_context(version, ca)
+    level_by(how, client, 1)
+    first = Pair(client, server).handshake().client.get_session()
+    assert first is not None
+    for level, resumes in ((1, True), (0, True), (2, False)):
+        if on == "context":
+            level_by(how, client, level)
+        pair = Pair(client, server)
+        if on == "connection":
+            level_by(how, pair.client, level)
+        if resumes:
+            pair.client.set_session(first)
+            assert pair.handshake().client.session_reused()
+        else:
+            with pytest.raises(ValueError, match=r"security level|verification settings have changed"):
+                pair.client.set_session(first)
+            assert not pair.handshake().client.session_reused()
+    # The other way round: first the session, then the level.
+    level_by(how, client, 1)
+    pair = Pair(client, server)
+    session = Pair(client, server).handshake().client.get_session()
+    assert session is not None
+    pair.client.set_session(session)
+    with pytest.raises(ValueError, match="security level"):
+        level_by(how, pair.client, 3)
+    assert pair.client.get_security_level() == 1
+    assert pair.handshake().client.session_reused()
+
+
+def test_server_that_verifies_on_a_higher_level(
+    version: int, ca: Identity, server_identity: Identity, client_identity: Identity
+) -> None:
+    """The server's own sessions, too, are verified anew when its level has risen."""
+    client, server = client_context(version, ca, client_identity), server_context(version, server_identity, ca)
+    server.set_security_level(1)
+    session = Pair(client, server).handshake().client.get_session()
+    assert session is not None
+    for level, resumes in ((1, True), (2, False)):
+        server.set_security_level(level)
+        pair = Pair(client, server)
+        pair.client.set_session(session)
+        assert pair.handshake().client.session_reused() == resumes
+
+
+def test_level_without_verification_changes_nothing(version: int, server: SSL.Context) -> None:
+    client = context_of(version)
+    client.set_security_level(1)
+    session = Pair(client, server).handshake().client.get_session()
+    assert session is not None
+    pair = Pair(client, server)
+    pair.client.set_security_level(2)
+    pair.client.set_session(session)
+    assert pair.handshake().client.session_reused()
