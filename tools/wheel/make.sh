@@ -14,7 +14,8 @@ quiet() { "$@" >"$work/log" 2>&1 || { tail -n 50 "$work/log"; echo "failed: $*";
 run_tests() { # VENV FIRST-IMPORT ENGINE [pytest arguments]
     local venv=$1 first=$2 engine=$3
     shift 3
-    (cd "$source" && env -u SSL_CERT_FILE -u SSL_CERT_DIR OPENSSL_BIO_ENGINE="$engine" EXPECT_OPENSSL="$version" \
+    # Both workers have to see parameters that come from sets in one order.
+    (cd "$source" && env -u SSL_CERT_FILE -u SSL_CERT_DIR PYTHONHASHSEED=0 OPENSSL_BIO_ENGINE="$engine" EXPECT_OPENSSL="$version" \
         "$venv/bin/python" -m pytest -q -n 2 -p "$first" "$@")
 }
 find_python() { # VERSION: a Python that works, of the system's or pyenv's; a shim of pyenv's may not
