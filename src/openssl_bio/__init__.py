@@ -8,16 +8,21 @@ What both have beyond the originals is here: a `Credential` is a certificate wit
 `SUSPEND` what a callback returns that will answer later.
 """
 
-from openssl_bio import SSL, crypto
-from openssl_bio._as_pyopenssl import install_as_pyopenssl
-from openssl_bio._core.client_hello import ClientHello, ClientHelloError, parse_client_hello
-from openssl_bio._core.credential import Credential
-from openssl_bio._core.session_cache import SessionCache
-from openssl_bio._core.sources import LoadError
-from openssl_bio._core.suspension import SUSPEND, Suspended
-from openssl_bio._core.ticket_keys import TicketKey, TicketKeys
-from openssl_bio._core.trust_store import TrustStore
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from openssl_bio._version import __version__
+
+if TYPE_CHECKING:
+    from openssl_bio import SSL, crypto, stdlib
+    from openssl_bio._as_pyopenssl import install_as_pyopenssl
+    from openssl_bio._core.client_hello import ClientHello, ClientHelloError, parse_client_hello
+    from openssl_bio._core.credential import Credential
+    from openssl_bio._core.session_cache import SessionCache
+    from openssl_bio._core.sources import LoadError
+    from openssl_bio._core.suspension import SUSPEND, Suspended
+    from openssl_bio._core.ticket_keys import TicketKey, TicketKeys
+    from openssl_bio._core.trust_store import TrustStore
 
 __all__ = [
     "SSL",
@@ -35,4 +40,35 @@ __all__ = [
     "crypto",
     "install_as_pyopenssl",
     "parse_client_hello",
+    "stdlib",
 ]
+
+# Where each name comes from.  A program that uses one face does not wait for the other to be imported.
+_HOMES = {
+    "ClientHello": "openssl_bio._core.client_hello",
+    "ClientHelloError": "openssl_bio._core.client_hello",
+    "Credential": "openssl_bio._core.credential",
+    "LoadError": "openssl_bio._core.sources",
+    "SessionCache": "openssl_bio._core.session_cache",
+    "SUSPEND": "openssl_bio._core.suspension",
+    "Suspended": "openssl_bio._core.suspension",
+    "TicketKey": "openssl_bio._core.ticket_keys",
+    "TicketKeys": "openssl_bio._core.ticket_keys",
+    "TrustStore": "openssl_bio._core.trust_store",
+    "parse_client_hello": "openssl_bio._core.client_hello",
+    "install_as_pyopenssl": "openssl_bio._as_pyopenssl",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for."""
+    if name in ("SSL", "crypto", "stdlib"):
+        return importlib.import_module(f"openssl_bio.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'openssl_bio' has no attribute {name!r}")
+    globals()[name] = value = getattr(importlib.import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
