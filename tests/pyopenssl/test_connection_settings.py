@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
+import weakref
 from pathlib import Path
 
 import pytest
@@ -317,3 +319,17 @@ def test_signature_names_of_keys(
     client.set_sigalgs(b"RSA-PSS+SHA256:rsa_pss_pss_sha256:ed25519")
     pair = Pair(client, server).handshake()
     assert pair.client.get_peer_signature_name() == pair.server.get_signature_name() == expected
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_settings_hold_no_connection(world: World, name: str) -> None:
+    """A connection that is dropped is freed at once, without the cyclic collector."""
+    connection = SSL.Connection(world.context())
+    SETTERS[name].call(world, connection)
+    gone = weakref.ref(connection)
+    gc.disable()
+    try:
+        del connection
+        assert gone() is None
+    finally:
+        gc.enable()

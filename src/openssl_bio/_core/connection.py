@@ -147,14 +147,16 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
     # -- what setting means for a connection (see `twins`) ----------------------------------------------------------
 
     def _put(self, name: str, value: Any, calls: tuple[Call, Call], detail: str = "", *, trust: bool = False) -> None:
+        errors = self._errors  # what is recorded must not hold the connection
+
         def apply(ssl: CData) -> None:
             done = calls[1](ssl)
             if detail:
-                self._errors.check(done, detail)
+                errors.check(done, detail)
 
         with self._guard:
             if detail:  # what fails may leave an SSL half changed: it is tried on an SSL_CTX that nobody uses
-                self._errors.check(calls[0](self._context._scratch()), detail)
+                errors.check(calls[0](self._context._scratch()), detail)
             apply(self.ssl)
             self._own_settings[name] = apply
 
