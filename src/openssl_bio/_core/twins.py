@@ -201,11 +201,11 @@ class TwinSettings(ABC):
 
     def _set_client_cas(self, names: Sequence[CData], value: tuple[bytes, ...]) -> None:
         """Send these names (owned X509_NAMEs, in DER ``value``) with a request for a client's certificate."""
-
+        errors = self._errors
         # Both take the stack and the names.
         calls = (
-            lambda ctx: lib.SSL_CTX_set_client_CA_list(ctx, _stack_of(names, self._errors)),
-            lambda ssl: lib.SSL_set_client_CA_list(ssl, _stack_of(names, self._errors)),
+            lambda ctx: lib.SSL_CTX_set_client_CA_list(ctx, _stack_of(names, errors)),
+            lambda ssl: lib.SSL_set_client_CA_list(ssl, _stack_of(names, errors)),
         )
         self._put("client_cas", value, calls)
 
