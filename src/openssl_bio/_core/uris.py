@@ -70,9 +70,10 @@ def _sort(info: CData, certificates: list[CData], keys: list[CData], errors: Err
 def _failure(uri: str, request: PassphraseRequest, errors: ErrorTable, name: str) -> BaseException:
     records = take_queue()
     scheme = uri.partition(":")[0]
+    # OpenSSL says the first up to 3.4, and the second since.
+    reasons = (lib.OSSL_STORE_R_UNREGISTERED_SCHEME, lib.ERR_R_UNSUPPORTED)
     unknown = any(
-        lib.ERR_GET_LIB(record.code) == lib.ERR_LIB_OSSL_STORE
-        and lib.ERR_GET_REASON(record.code) == lib.OSSL_STORE_R_UNREGISTERED_SCHEME
+        lib.ERR_GET_LIB(record.code) == lib.ERR_LIB_OSSL_STORE and lib.ERR_GET_REASON(record.code) in reasons
         for record in records
     )
     if unknown and scheme.lower() != "file":  # which is looked for in two ways, and one complains
