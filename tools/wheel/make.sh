@@ -14,9 +14,8 @@ quiet() { "$@" >"$work/log" 2>&1 || { tail -n 50 "$work/log"; echo "failed: $*";
 run_tests() { # VENV FIRST-IMPORT ENGINE [pytest arguments]
     local venv=$1 first=$2 engine=$3
     shift 3
-    # Both workers have to see parameters that come from sets in one order.
-    (cd "$source" && env -u SSL_CERT_FILE -u SSL_CERT_DIR PYTHONHASHSEED=0 OPENSSL_BIO_ENGINE="$engine" EXPECT_OPENSSL="$version" \
-        "$venv/bin/python" -m pytest -q -n 2 -p "$first" "$@")
+    (cd "$source" && env -u SSL_CERT_FILE -u SSL_CERT_DIR OPENSSL_BIO_ENGINE="$engine" EXPECT_OPENSSL="$version" \
+        "$venv/bin/python" -m pytest -q -p "$first" "$@")
 }
 find_python() { # VERSION: a Python that works, of the system's or pyenv's; a shim of pyenv's may not
     local python
@@ -66,7 +65,7 @@ for minor in 3.11 3.12 3.13 3.14 3.15; do
     quiet "$venv/bin/pip" install -q --disable-pip-version-check "$wheel"
     "$venv/bin/python" tools/wheel/check.py "$version"
     (cd "$source" && "$venv/bin/python" -c 'import openssl_bio; assert "site-packages" in openssl_bio.__file__')
-    quiet "$venv/bin/pip" install -q --disable-pip-version-check "$wheel[test]" pytest-xdist
+    quiet "$venv/bin/pip" install -q --disable-pip-version-check "$wheel[test]"
     # With Python's ssl there before us, all but what is about the sources; with it after us, those that make connections.
     run_tests "$venv" ssl c --ignore=tests/test_rules.py --ignore=tests/core/test_faults.py "$@"
     run_tests "$venv" openssl_bio.SSL cffi tests/stdlib tests/pyopenssl/test_connection.py "$@"
