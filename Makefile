@@ -8,7 +8,7 @@ BUILD_INPUTS := src/_build_openssl.py pyproject.toml setup.py \
 # The tests decide which certificates are trusted, not the caller's environment.
 PYTEST := env -u SSL_CERT_FILE -u SSL_CERT_DIR .venv/bin/python -m pytest
 
-SOURCES := src tests tools benchmarks examples docs setup.py
+SOURCES := src tests tools fuzz benchmarks examples docs setup.py
 
 export PYTHON
 
@@ -33,10 +33,18 @@ faults: .venv/test
 hammer: .venv/test
 	HAMMER_SECONDS=60 $(PYTEST) tests/core/test_threads.py
 
-# The suite on the C engine with AddressSanitizer.
+# The suite on both engines with AddressSanitizer.
 .PHONY: asan
 asan: .venv/test
 	tools/asan.sh $(ARGS)
+
+# Records into connections in each state of a handshake, and bytes into each loader: SECONDS for each of the two.
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: .venv/test
+	$(PIP) atheris
+	.venv/bin/python -m fuzz.run stream $(SECONDS)
+	.venv/bin/python -m fuzz.run loader $(SECONDS)
 
 # Against Python's ssl, against pyOpenSSL if it is in .venv, and against C.
 bench: .venv/built

@@ -237,3 +237,58 @@ def test_B16_data_before_an_alert_is_delivered(version: int, ca: Identity, serve
     assert pair.client.recv(100) == b"precious"
     with pytest.raises(SSL.Error, match="bad record mac"):
         pair.client.recv(100)
+
+
+def test_B9_peer_that_says_no_text(version: int, ca: Identity, server_identity: Identity) -> None:
+    """A server name that is no ASCII fails the handshake as a TLS error, and the callback is not asked."""
+    ends = Ends("ssl", version, ca, server_identity)
+    server, asked = ends.server(), []
+    server.sni_callback = lambda *arguments: asked.append(arguments)
+    client = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+    client.set_connect_state()
+    client.set_tlsext_host_name(b"caf\xe9.test")
+    with pytest.raises(SSL.WantReadError):
+        client.do_handshake()
+    incoming, outgoing = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    incoming.write(client.bio_read(1 << 16))
+    connection = server.wrap_bio(incoming, outgoing, server_side=True)
+    with pytest.raises(stdlib.SSLError):
+        connection.do_handshake()
+    client.bio_write(outgoing.read())
+    with pytest.raises(SSL.Error, match="handshake failure"):
+        client.do_handshake()
+    assert asked == []
+
+
+def test_B9_pre_shared_key_of_no_text() -> None:
+    """An identity that is no UTF-8 is refused as one that nobody knows."""
+    client = SSL.Context(SSL.TLS_METHOD)
+    server, asked = stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER), []
+    server.maximum_version = stdlib.TLSVersion.TLSv1_2
+    server.set_ciphers("PSK")
+    server.set_psk_server_callback(lambda identity: (asked.append(identity), b"key")[1])
+    client.set_max_proto_version(SSL.TLS1_2_VERSION)
+    client.set_cipher_list(b"PSK")
+    lib.SSL_CTX_set_psk_client_callback(client._context, lib.py_psk_client)
+    one = SSL.Connection(client)
+    one._own_callbacks["psk_client"] = lambda *_: (b"\xff\xfe", b"key")
+    one.set_connect_state()
+    incoming, outgoing = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    other = server.wrap_bio(incoming, outgoing, server_side=True)
+    failed: list[type[BaseException]] = []
+    for _ in range(4):
+        for call in (one.do_handshake, other.do_handshake):
+            try:
+                call()
+            except (SSL.WantReadError, stdlib.SSLWantReadError):
+                pass
+            except (SSL.Error, stdlib.SSLError) as error:
+                failed.append(type(error))
+            if outgoing.pending:
+                one.bio_write(outgoing.read())
+            try:
+                incoming.write(one.bio_read(1 << 16))
+            except SSL.WantReadError:
+                continue
+    assert failed
+    assert asked == []

@@ -288,6 +288,8 @@ def _sole_judge(callback: JudgeAlone) -> Verifier:
 def _servername_caller(callback: ServerName) -> Callable[[SSLObject], int | None]:
     def call(connection: SSLObject) -> int | None:
         name = connection._get_server_name()
+        if name is not None and not name.isascii():  # the client's fault, not the callback's
+            return int(lib.SSL_AD_HANDSHAKE_FAILURE)
         return callback(connection._owner(), None if name is None else name.decode("ascii"), connection.context)
 
     return call
@@ -344,9 +346,20 @@ def _session_caller(callback: NewSession) -> Callable[[SSLObject, SessionCore], 
     return lambda connection, core: callback(connection._owner(), SSLSession._wrap(core))
 
 
+def _peers_text(data: bytes | None) -> str | None:
+    """What the peer says is text; None if there is none, or if it is no UTF-8, which is not a callback's to judge."""
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def _client_key_caller(callback: ClientKey) -> Callable[[object, bytes | None], tuple[bytes, bytes]]:
     def call(_connection: object, hint: bytes | None) -> tuple[bytes, bytes]:
-        answer = callback(None if hint is None else hint.decode())
+        text = _peers_text(hint)
+        if text is None and hint is not None:
+            return b"", b""
+        answer = callback(text)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise TypeError("a PSK client callback returns a tuple of identity and key")
         identity, key = answer
@@ -359,7 +372,10 @@ def _client_key_caller(callback: ClientKey) -> Callable[[object, bytes | None], 
 
 def _server_key_caller(callback: ServerKey) -> Callable[[object, bytes | None], bytes]:
     def call(_connection: object, identity: bytes | None) -> bytes:
-        key = callback(None if identity is None else identity.decode())
+        text = _peers_text(identity)
+        if text is None and identity is not None:
+            return b""
+        key = callback(text)
         if not isinstance(key, bytes | bytearray | memoryview):
             raise TypeError(f"a PSK server callback returns the key as bytes, not {type(key).__name__}")
         return bytes(key)
