@@ -214,8 +214,8 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
         with self._guard:
             scratch = self._context._scratch()
             lib.SSL_CTX_set_security_level(scratch, self._demand.level)
-            done = lib.SSL_CTX_set_cipher_list(scratch, ciphers)
-            level = int(lib.SSL_CTX_get_security_level(scratch)) if done else self._demand.level
+            self._errors.check(lib.SSL_CTX_set_cipher_list(scratch, ciphers), f"no usable cipher in {ciphers!r}")
+            level = int(lib.SSL_CTX_get_security_level(scratch))
             with self._demanding(replace(self._demand, level=level)):
                 super()._set_ciphers(ciphers)
 
