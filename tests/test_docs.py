@@ -35,6 +35,7 @@ OUTPUT = {
     "session_cache": "False True True",
     "ocsp_asyncio": "good: accepted, it says 'hello'\nrevoked: refused, application verification failure\n"
     "nobody responds: refused, application verification failure\n",
+    "early_data": "b'GET / HTTP/1.0'\nearly data: accepted",
     "ocsp_stapling": "the certificate is not revoked",
 }
 

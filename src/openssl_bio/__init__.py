@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.client_hello import ClientHello, ClientHelloError, parse_client_hello
     from openssl_bio._core.credential import Credential
     from openssl_bio._core.session_cache import SessionCache
+    from openssl_bio._core.session_store import MemorySessionStore, RedisSessionStore, SessionStore
     from openssl_bio._core.sources import LoadError
     from openssl_bio._core.suspension import SUSPEND, Suspended
     from openssl_bio._core.ticket_keys import TicketKey, TicketKeys
@@ -31,7 +32,10 @@ __all__ = [
     "ClientHelloError",
     "Credential",
     "LoadError",
+    "MemorySessionStore",
+    "RedisSessionStore",
     "SessionCache",
+    "SessionStore",
     "Suspended",
     "TicketKey",
     "TicketKeys",
@@ -50,6 +54,9 @@ _HOMES = {
     "Credential": "openssl_bio._core.credential",
     "LoadError": "openssl_bio._core.sources",
     "SessionCache": "openssl_bio._core.session_cache",
+    "SessionStore": "openssl_bio._core.session_store",
+    "MemorySessionStore": "openssl_bio._core.session_store",
+    "RedisSessionStore": "openssl_bio._core.session_store",
     "SUSPEND": "openssl_bio._core.suspension",
     "Suspended": "openssl_bio._core.suspension",
     "TicketKey": "openssl_bio._core.ticket_keys",

@@ -62,7 +62,7 @@ INFALLIBLE = {
     r"(SSL|SSL_CTX)_(set|clear)_(options|mode)|SSL_CTX_set_(session_cache_mode|timeout)"
     r"|SSL_set_retry_verify": "return what is or was set",
     r"SSL_CTX_set_(tlsext_servername_callback|tlsext_status_cb)|SSL_set0_chain": "store a pointer",
-    r"obio_(handshake|read|peek|write|shutdown|listen|handle_timeout|timeout|save_errors)"
+    r"obio_(handshake|(read|write)_early_data|read|peek|write|shutdown|listen|handle_timeout|timeout|save_errors)"
     r"|obio_queue_(size|ended|take)|obio_ticket_keys_generation|obio_refused_\w+": "our own; what they call is made to "
     "fail by `make faults`",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openssl_bio import SSL, LoadError, TicketKey, TicketKeys
+from openssl_bio import SSL, LoadError, MemorySessionStore, TicketKey, TicketKeys
 from tests import helpers
 from tests.core.scenarios import done_pair, full_pair
 from tests.core.world import Scenario, World
@@ -63,6 +63,33 @@ def names(keys: TicketKeys, _world: World) -> Any:
     return keys.names
 
 
+def early_pair(world: World) -> Pair:
+    """A client that may send early data, and a server that takes it."""
+    client = helpers.client_context(SSL.TLS1_3_VERSION, world.ca)
+    server = helpers.server_context(SSL.TLS1_3_VERSION, world.server)
+    server.set_max_early_data(1000)
+    session = Pair(client, server).handshake().client.get_session()
+    assert session is not None
+    pair = Pair(client, server)
+    pair.client.set_session(session)
+    return pair
+
+
+def sent_early(pair: Pair, _world: World) -> None:
+    pair.client.write_early_data(b"early")
+    pair.move()
+    pair.server.read_early_data(5)
+
+
+def allow(context: SSL.Context, _world: World) -> None:
+    context.set_max_early_data(1000)
+    SSL.Connection(context).set_max_early_data(2000)
+
+
+def store(context: SSL.Context, _world: World) -> None:
+    context.set_session_store(MemorySessionStore())
+
+
 SCENARIOS = [
     Scenario("a session's bytes", session_of, lambda s, _: s.to_bytes(KEY), raises=_LOAD),
     Scenario(
@@ -84,5 +111,11 @@ SCENARIOS = [
     ),
     Scenario("shared keys", verifying_server, share, raises=(SSL.Error, LoadError)),
     Scenario("a ticket key callback", verifying_server, ask),
+    Scenario(
+        "keys of a connection", full_pair, lambda p, _: p.server.set_psk_server_callback(lambda *_: b"", b"a hint")
+    ),
+    Scenario("a session store", verifying_server, store),
+    Scenario("early data", early_pair, sent_early, again=False),
+    Scenario("early data allowed", verifying_server, allow),
     Scenario("tickets with a callback's keys", asking_pair, lambda p, _: p.handshake(), again=False),
 ]

@@ -310,3 +310,13 @@ def test_verify_callback_judges_once_more(version: str, ca: Identity, server_ide
 def test_stdlib_session_class_stays_closed() -> None:
     with pytest.raises(TypeError, match="cannot create 'SSLSession' instances"):
         stdlib.SSLSession()
+
+
+def test_verifier_of_chains_cannot_judge_once_more(version: str, ca: Identity, server_identity: Identity) -> None:
+    """It is asked in handshakes alone, so there is a full one instead."""
+    face = FACES["pyOpenSSL"]
+    server, client = face.server(version, server_identity), face.client(version, ca)
+    session = face.session(face.connect(client, server).client)
+    client.set_verify_chain(lambda *_arguments: True)
+    with pytest.raises(ValueError, match="a verifier judges a chain during a handshake"):
+        face.pair(client, server, SSL.Session.from_bytes(session.to_bytes()))

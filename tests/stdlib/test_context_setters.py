@@ -86,6 +86,8 @@ ELSEWHERE = {
     "set_default_verify_paths": "the same",
     "set_npn_protocols": "there is no NPN any more",
     "set_ticket_key_callback": "another form of set_ticket_keys, which it replaces",
+    "set_session_store": "shown with two servers and a failing store in sessions/test_store.py",
+    "max_early_data": "shown with what a client sends in sessions/test_early_data.py",
     "post_handshake_auth": "of connections: libssl has it for an SSL alone",
 }
 

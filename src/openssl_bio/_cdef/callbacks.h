@@ -15,6 +15,8 @@ extern "Python" unsigned int py_psk_client(SSL *ssl, const char *hint, char *ide
 extern "Python" unsigned int py_psk_server(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_room);
 extern "Python" void py_message(int sent, int version, int content_type, const void *data, size_t size, SSL *ssl,
     void *arg);
+extern "Python" SSL_SESSION *py_get_session(SSL *ssl, const unsigned char *id, int size, int *copy);
+extern "Python" void py_remove_session(SSL_CTX *ctx, SSL_SESSION *session);
 extern "Python" int py_new_session(SSL *ssl, SSL_SESSION *session);
 extern "Python" int py_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int sealing);

@@ -52,7 +52,6 @@ int SSL_CTX_use_certificate_file(SSL_CTX *ctx, const char *path, int type);
 int SSL_CTX_use_certificate_chain_file(SSL_CTX *ctx, const char *path);
 int SSL_CTX_add_client_CA(SSL_CTX *ctx, X509 *certificate);
 void SSL_CTX_set_post_handshake_auth(SSL_CTX *ctx, int on);
-int SSL_CTX_set_max_early_data(SSL_CTX *ctx, uint32_t size);
 
 X509 *X509_STORE_CTX_get0_cert(const X509_STORE_CTX *context);
 struct stack_st_X509 *X509_STORE_CTX_get1_chain(const X509_STORE_CTX *context);

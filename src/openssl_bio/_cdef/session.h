@@ -27,3 +27,16 @@ int SSL_new_session_ticket(SSL *ssl);
 void SSL_CTX_sess_set_new_cb(SSL_CTX *ctx, int (*callback)(SSL *, SSL_SESSION *));
 long SSL_CTX_set_tlsext_ticket_key_evp_cb(SSL_CTX *ctx,
     int (*callback)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *, EVP_MAC_CTX *, int));
+int SSL_CTX_set_max_early_data(SSL_CTX *ctx, uint32_t size);
+int SSL_CTX_set_recv_max_early_data(SSL_CTX *ctx, uint32_t size);
+uint32_t SSL_CTX_get_max_early_data(const SSL_CTX *ctx);
+int SSL_set_max_early_data(SSL *ssl, uint32_t size);
+int SSL_set_recv_max_early_data(SSL *ssl, uint32_t size);
+uint32_t SSL_get_max_early_data(const SSL *ssl);
+int SSL_get_early_data_status(const SSL *ssl);
+#define SSL_EARLY_DATA_ACCEPTED ...
+#define SSL_EARLY_DATA_REJECTED ...
+void SSL_CTX_sess_set_get_cb(SSL_CTX *ctx, SSL_SESSION *(*callback)(SSL *, const unsigned char *, int, int *));
+void SSL_CTX_sess_set_remove_cb(SSL_CTX *ctx, void (*callback)(SSL_CTX *, SSL_SESSION *));
+int SSL_CTX_set_ex_data(SSL_CTX *ctx, int index, void *data);
+void *SSL_CTX_get_ex_data(const SSL_CTX *ctx, int index);

@@ -109,3 +109,8 @@ int SSL_verify_client_post_handshake(SSL *ssl);
 int SSL_renegotiate(SSL *ssl);
 int SSL_renegotiate_pending(const SSL *ssl);
 long SSL_total_renegotiations(SSL *ssl);
+void SSL_set_psk_client_callback(SSL *ssl,
+    unsigned int (*callback)(SSL *, const char *, char *, unsigned int, unsigned char *, unsigned int));
+void SSL_set_psk_server_callback(SSL *ssl,
+    unsigned int (*callback)(SSL *, const char *, unsigned char *, unsigned int));
+int SSL_use_psk_identity_hint(SSL *ssl, const char *hint);

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
     from openssl_bio._core.ticket_keys import TicketKey
 
-Body = Callable[..., int | None]
+Body = Callable[..., Any]
 
 # Index 0 of an SSL's ex_data is libssl's "app data", which is the application's, and so ours.
 HANDLE_INDEX = 0
@@ -76,7 +76,7 @@ class ErrorsAside:
         lib.obio_outcome_free(self._saved)
 
 
-def entry_point(name: str, *, fails: int | None, ssl: Callable[..., CData] = _first_argument) -> Callable[[Body], Body]:
+def entry_point(name: str, *, fails: Any, ssl: Callable[..., CData] = _first_argument) -> Callable[[Body], Body]:
     """Make a function the body of the C function ``name``; ``fails`` is what C gets when it raises."""
 
     def keep(error: BaseException, *arguments: Any) -> None:
@@ -85,7 +85,7 @@ def entry_point(name: str, *, fails: int | None, ssl: Callable[..., CData] = _fi
             connection._pending.append(error)
 
     def decorate(body: Body) -> Body:
-        def entry(*arguments: Any) -> int | None:
+        def entry(*arguments: Any) -> Any:
             connection = connection_of(ssl(*arguments))
             if connection is None or connection._pending:
                 return fails
@@ -241,9 +241,31 @@ def new_session(connection: ConnectionCore, _ssl: CData, session: CData) -> int:
     """There is a session to be resumed later: on TLS 1.3 one for each ticket, on TLS 1.2 after the handshake."""
     lib.SSL_SESSION_up_ref(session)
     core = remembered(connection, own(session, lib.SSL_SESSION_free, connection._errors, "SSL_SESSION_up_ref"))
-    for name in ("session_cache", "new_session"):
+    for name in ("session_cache", "session_store", "new_session"):
         connection._callback(name, _ignore)(connection, core)
     return 0  # libssl's own reference stays its own
+
+
+@entry_point("py_get_session", fails=ffi.NULL)
+def get_session(connection: ConnectionCore, _ssl: CData, session_id: CData, size: int, copy: CData) -> CData:
+    """A client names a session that libssl's own cache has not; what is returned becomes libssl's."""
+    copy[0] = 0
+    session = connection._callback("get_session")(taken(session_id, size))
+    if session is None:
+        return ffi.NULL
+    lib.SSL_SESSION_up_ref(session)
+    return session
+
+
+@ffi.def_extern(name="py_remove_session")
+def remove_session(ctx: CData, session: CData) -> None:
+    """A session must not be resumed any more; libssl does not say which connection it was."""
+    handle = lib.SSL_CTX_get_ex_data(ctx, HANDLE_INDEX)
+    if handle != ffi.NULL:
+        size = ffi.new("unsigned int *")
+        data = lib.SSL_SESSION_get_id(session, size)
+        with ErrorsAside():
+            ffi.from_handle(handle).remove(taken(data, size[0]))
 
 
 @entry_point("py_ticket_key", fails=-1)
@@ -280,6 +302,8 @@ def psk_client(  # noqa: PLR0917 - libssl's
     """The server takes a pre-shared key: which, by what name; the hint is None on TLS 1.3."""
     given = None if hint == ffi.NULL else bytes(ffi.string(hint))
     name, secret = connection._callback("psk_client", lambda *_: (b"", b""))(connection, given)
+    if b"\0" in name:
+        raise ValueError("a PSK identity cannot have a zero byte: libssl would cut it there")
     fill(identity, identity_room, name + b"\0", "the identity with its final zero byte")
     return fill(key, room, secret, "the pre-shared key")
 

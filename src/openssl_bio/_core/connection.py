@@ -14,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -31,7 +31,7 @@ from openssl_bio._core.identity import Identity, copied_certificate
 from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
 from openssl_bio._core.pump import SocketPump
 from openssl_bio._core.resumption import bound, remembered
-from openssl_bio._core.session import SessionCore, digest_of
+from openssl_bio._core.session import SessionCore
 from openssl_bio._core.suspension import Suspendable
 from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.twins import Call, TwinSettings
@@ -51,6 +51,8 @@ _COPIED = frozenset(
         "new_session",
         "session_cache",
         "ticket_key",
+        "session_store",
+        "get_session",
     }
 )
 
@@ -260,6 +262,15 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
             install(self.ssl)  # the SSL has what the SSL_CTX had when it was made
             self._own_settings["certificate"] = install
 
+    def _set_copied(
+        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str
+    ) -> None:
+        with self._guard:
+            self._put(name, value, calls, detail)
+            self._own_callbacks.pop(name, None)
+            if callback is not None:
+                self._own_callbacks[name] = callback
+
     def _move_to_own_ctx(self) -> None:
         before = self._generation
         try:
@@ -392,6 +403,8 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
             name = os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
         elif is_server:
             name = session_id_context(name, usual.demand, self._demand)
+        else:  # libssl compares it on clients too: with that of a pre-shared key, which has none, or of a session
+            name = b""
         separate = name != usual.session_id_context
         if separate or self._is_separate:
             self._errors.check(lib.SSL_set_session_id_context(self.ssl, name, len(name)), "SSL_set_session_id_context")
@@ -417,34 +430,16 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
                 session = bound(self, session)
             _refuse(session, self._demand, self._context, self._generation)
             copy = own(lib.SSL_SESSION_dup(session.session), lib.SSL_SESSION_free, self._errors, "SSL_SESSION_dup")
+            if travelled:
+                self._errors.check(lib.SSL_SESSION_set1_id_context(copy, b"", 0), "SSL_SESSION_set1_id_context")
             self._errors.check(lib.SSL_set_session(self.ssl, copy), "the session cannot be resumed here")
             if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
                 lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # which may have been another when it was made
             self._resumes = session
 
-    def _server_key(self) -> Hashable | None:
-        """What a session's connection and the one that resumes it have in common; None if the server has no name."""
-        with self._guard:
-            names = (self._get_server_name(), self._demand.host, self._peer_name())
-            if not any(names):
-                return None
-            return id(self._context), *names, digest_of(lib.SSL_get_certificate(self.ssl), self._errors)
-
     def _peer_name(self) -> str | None:
         """What the face calls the server, if that says more than the name that is sent, or verified."""
         return None
-
-    def _resume_from_cache(self) -> bool:
-        """Take a session for this server from the context's cache; whether there was one that may be resumed."""
-        cache, key = self._context._session_cache, self._server_key()
-        session = None if cache is None or key is None else cache._take(key)
-        if session is None:
-            return False
-        try:
-            self._set_session(session)
-        except ValueError:  # it was verified with less than this connection demands
-            return False
-        return True
 
     # -- what was negotiated ----------------------------------------------------------------------------------------
 

@@ -16,17 +16,22 @@ Invariants: ``_generation`` is None or agrees with ``_settings``; no user code r
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.pointers import new_buffer, own, taken
+from openssl_bio._core.resumption import server_key
+from openssl_bio._core.session import SessionCore, to_der
 from openssl_bio._core.session_cache import SessionCache
+from openssl_bio._core.session_store import Fuse, SessionStore
 from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.trust import Trust
 from openssl_bio._core.trust_store import TrustStore
@@ -35,7 +40,6 @@ from openssl_bio._core.verification import Demand, same, trust_digest
 
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
-    from openssl_bio._core.session import SessionCore
 
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
 DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
@@ -296,6 +300,13 @@ class ContextCore(TwinSettings):
             raise TypeError(f"a trust store is an openssl_bio.TrustStore, not {type(store).__name__}")
         self._trust.adopt(store._trust)
 
+    def _set_copied(
+        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str
+    ) -> None:
+        errors = self._errors
+        callbacks = {} if callback is None else {name: callback}
+        self._set(name, value, lambda ctx: errors.check(calls[0](ctx), detail), callbacks=callbacks)
+
     # -- what only a context has ------------------------------------------------------------------------------------
 
     def _set_session_cache_mode(self, mode: int) -> int:
@@ -324,7 +335,7 @@ class ContextCore(TwinSettings):
 
     def _use_session_cache(self, cache: SessionCache | None) -> None:
         def keep(connection: ConnectionCore, session: SessionCore) -> None:
-            key = connection._server_key()
+            key = server_key(connection)
             if cache is not None and key is not None and not lib.SSL_is_server(connection.ssl):
                 cache._add(key, session)
 
@@ -345,3 +356,35 @@ class ContextCore(TwinSettings):
 
         # It takes the place of a ring: one setting of libssl, and so one of ours.
         self._set("ticket_keys", value, install, callbacks={"ticket_key": callback})
+
+    def _use_session_store(self, store: SessionStore | None) -> None:
+        """Keep a server's sessions in a store, and look for them there; None for libssl's own cache alone."""
+        fuse = None if store is None else Fuse(store)
+        handle = ffi.NULL if fuse is None else ffi.new_handle(fuse)
+        errors, entry = self._errors, lib.py_new_session
+        lookup, remove = (ffi.NULL, ffi.NULL) if fuse is None else (lib.py_get_session, lib.py_remove_session)
+
+        def install(ctx: CData) -> None:
+            errors.check(lib.SSL_CTX_set_ex_data(ctx, HANDLE_INDEX, handle), "SSL_CTX_set_ex_data")
+            lib.SSL_CTX_sess_set_new_cb(ctx, entry)
+            lib.SSL_CTX_sess_set_get_cb(ctx, lookup)
+            lib.SSL_CTX_sess_set_remove_cb(ctx, remove)
+
+        def keep(connection: ConnectionCore, session: SessionCore) -> None:
+            if fuse is not None and _is_stateful(connection.ssl):
+                fuse.put(session.id, to_der(session.session), max(1, int(session.ends - time.time())))
+
+        def find(session_id: bytes) -> CData | None:
+            return None if fuse is None else fuse.get(session_id)
+
+        with self._guard:
+            if "session_cache_mode" not in self._settings:
+                self._set_session_cache_mode(lib.SSL_SESS_CACHE_BOTH | lib.SSL_SESS_CACHE_NO_INTERNAL_STORE)
+            self._set("session_store", store, install, callbacks={"session_store": keep, "get_session": find})
+
+
+def _is_stateful(ssl: CData) -> bool:
+    """Whether this server's client is given a name of its session, and not the session itself in a ticket."""
+    if not lib.SSL_is_server(ssl):
+        return False
+    return bool(lib.SSL_version(ssl) != lib.TLS1_3_VERSION or lib.SSL_get_options(ssl) & lib.SSL_OP_NO_TICKET)

@@ -8,6 +8,7 @@ verified as this connection demands.  From then on it is like any other.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from openssl_bio._core._lib import CData, ffi, lib
@@ -17,7 +18,7 @@ from openssl_bio._core.session import SessionCore, digest_of
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
 
-__all__ = ["bound", "remembered"]
+__all__ = ["bound", "remembered", "resume_from_cache", "server_key"]
 
 
 def remembered(connection: ConnectionCore, session: CData) -> SessionCore:
@@ -80,3 +81,26 @@ def _verify(connection: ConnectionCore, session: SessionCore) -> None:
     if code != lib.X509_V_OK and demand.mode & lib.SSL_VERIFY_PEER:
         reason = ffi.string(lib.X509_verify_cert_error_string(code)).decode()
         raise ValueError(f"the certificate of the session's server is not accepted here: {reason}")
+
+
+def server_key(connection: ConnectionCore) -> Hashable | None:
+    """What a session's connection and the one that resumes it have in common; None if the server has no name."""
+    with connection._guard:
+        names = (connection._get_server_name(), connection._demand.host, connection._peer_name())
+        if not any(names):
+            return None
+        identity = digest_of(lib.SSL_get_certificate(connection.ssl), connection._errors)
+        return id(connection._context), *names, identity
+
+
+def resume_from_cache(connection: ConnectionCore) -> bool:
+    """Take a session for this server from the context's cache; whether there was one that may be resumed."""
+    cache, key = connection._context._session_cache, server_key(connection)
+    session = None if cache is None or key is None else cache._take(key)
+    if session is None:
+        return False
+    try:
+        connection._set_session(session)
+    except ValueError:  # it was verified with less than this connection demands
+        return False
+    return True

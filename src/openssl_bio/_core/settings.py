@@ -1,4 +1,4 @@
-"""More settings of contexts: verification flags, a single group, pre-shared keys, messages; and counters.
+"""More settings of contexts: verification flags, a single group, messages; and counters.
 
 Theory of operation.  As in `context`: each setter applies its setting to an SSL_CTX that no connection uses yet, and
 records it as a value and a function that applies it again.  Where libssl keeps bits, the value is all of them, so that
@@ -90,27 +90,7 @@ class SettingsCore(ContextCore):
             identity = self._identity.with_certificate(copy, self._errors, chain)
             self._set_identity(identity.with_key(shared_key(key, self._errors)))
 
-    # -- pre-shared keys, messages ----------------------------------------------------------------------------------
-
-    def _on_psk_client(self, callback: Callable[..., Any] | None, value: object) -> None:
-        entry = ffi.NULL if callback is None else lib.py_psk_client
-        self._set(
-            "psk_client",
-            value,
-            lambda ctx: lib.SSL_CTX_set_psk_client_callback(ctx, entry),
-            callbacks={} if callback is None else {"psk_client": callback},
-        )
-
-    def _on_psk_server(self, callback: Callable[..., Any] | None, value: object, hint: bytes | None) -> None:
-        entry = ffi.NULL if callback is None else lib.py_psk_server
-        errors = self._errors
-
-        def apply(ctx: CData) -> None:
-            done = lib.SSL_CTX_use_psk_identity_hint(ctx, ffi.NULL if hint is None else hint)
-            errors.check(done, "the PSK identity hint cannot be used")
-            lib.SSL_CTX_set_psk_server_callback(ctx, entry)
-
-        self._set("psk_server", (value, hint), apply, callbacks={} if callback is None else {"psk_server": callback})
+    # -- messages ---------------------------------------------------------------------------------------------------
 
     def _on_message(self, callback: Callable[..., Any] | None, value: object) -> None:
         entry = ffi.NULL if callback is None else lib.py_message

@@ -63,6 +63,12 @@ class TwinSettings(ABC):
     def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
         """Set a callback: what the core calls, what tells whether it is another one, what installs it in an SSL_CTX."""
 
+    @abstractmethod
+    def _set_copied(
+        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str
+    ) -> None:
+        """Set or unset a callback that libssl copies to each SSL; ``calls`` return false if they fail."""
+
     # -- protocol versions, ciphers, groups -------------------------------------------------------------------------
 
     def _set_min_version(self, version: int) -> None:
@@ -223,6 +229,53 @@ class TwinSettings(ABC):
 
     def _get_num_tickets(self) -> int:
         return self._ask((lib.SSL_CTX_get_num_tickets, lib.SSL_get_num_tickets))
+
+    def _set_max_early_data(self, size: int) -> None:
+        """How many bytes of early data a server tells clients that it takes, and takes."""
+
+        def on_context(ctx: CData) -> bool:
+            return bool(lib.SSL_CTX_set_max_early_data(ctx, size) and lib.SSL_CTX_set_recv_max_early_data(ctx, size))
+
+        def on_connection(ssl: CData) -> bool:
+            return bool(lib.SSL_set_max_early_data(ssl, size) and lib.SSL_set_recv_max_early_data(ssl, size))
+
+        self._put("max_early_data", size, (on_context, on_connection), "SSL_set_max_early_data")
+
+    def _get_max_early_data(self) -> int:
+        return self._ask((lib.SSL_CTX_get_max_early_data, lib.SSL_get_max_early_data))
+
+    # -- pre-shared keys --------------------------------------------------------------------------------------------
+
+    def _on_psk_client(self, callback: Callable[..., Any] | None, value: object) -> None:
+        """Ask ``callback(connection, hint or None)`` for an identity and a key; None for nobody."""
+        entry = ffi.NULL if callback is None else lib.py_psk_client
+
+        def on_context(ctx: CData) -> bool:
+            lib.SSL_CTX_set_psk_client_callback(ctx, entry)
+            return True
+
+        def on_connection(ssl: CData) -> bool:
+            lib.SSL_set_psk_client_callback(ssl, entry)
+            return True
+
+        calls = (on_context, on_connection)
+        self._set_copied("psk_client", callback, value, calls, "SSL_set_psk_client_callback")
+
+    def _on_psk_server(self, callback: Callable[..., Any] | None, value: object, hint: bytes | None) -> None:
+        """Ask ``callback(connection, identity)`` for the key; None for nobody."""
+        entry = ffi.NULL if callback is None else lib.py_psk_server
+        text = ffi.NULL if hint is None else hint
+
+        def on_context(ctx: CData) -> int:
+            lib.SSL_CTX_set_psk_server_callback(ctx, entry)
+            return int(lib.SSL_CTX_use_psk_identity_hint(ctx, text))
+
+        def on_connection(ssl: CData) -> int:
+            lib.SSL_set_psk_server_callback(ssl, entry)
+            return int(lib.SSL_use_psk_identity_hint(ssl, text))
+
+        calls = (on_context, on_connection)
+        self._set_copied("psk_server", callback, (value, hint), calls, "the PSK identity hint cannot be used")
 
     # -- protocols of the application, and callbacks ----------------------------------------------------------------
 

@@ -412,6 +412,12 @@ static PyObject *engine_failure(engine_object *self, void *unused)
     return Py_NewRef(self->failure == NULL ? Py_None : self->failure);
 }
 
+static int engine_set_failure(engine_object *self, PyObject *value, void *unused)
+{
+    (void)unused;
+    return keep_failure(self, Py_XNewRef(value));
+}
+
 static PyObject *engine_direct(engine_object *self, void *unused)
 {
     (void)unused;
@@ -474,7 +480,8 @@ static PyGetSetDef engine_attributes[] = {
     {"_direct", (getter)engine_direct, (setter)engine_set_direct,
      "Whether the face's calls work on memory alone, so that they may be served in C.", NULL},
     {"_datagrams", (getter)engine_datagrams, NULL, "Whether it is DTLS.", NULL},
-    {"_failure", (getter)engine_failure, NULL, "The Outcome that ended the connection, or None.", NULL},
+    {"_failure", (getter)engine_failure, (setter)engine_set_failure,
+     "The Outcome that ended the connection, or None.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -183,6 +183,35 @@ int obio_shutdown(SSL *ssl, obio_outcome *outcome)
     return SSL_ERROR_NONE;
 }
 
+int obio_write_early_data(SSL *ssl, const void *data, size_t size, obio_outcome *outcome)
+{
+    size_t put = 0;
+    int result;
+
+    obio_begin(outcome);
+    result = SSL_write_early_data(ssl, data, size, &put);
+    return obio_conclude(ssl, result, put, outcome);
+}
+
+/* Up to size bytes.  The count is 0 with SSL_ERROR_NONE when there is no more, and the handshake can go on. */
+int obio_read_early_data(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome)
+{
+    size_t total = 0, got = 0;
+    int result;
+
+    obio_begin(outcome);
+    do {
+        result = SSL_read_early_data(ssl, (char *)buffer + total, size - total, &got);
+        if (result != SSL_READ_EARLY_DATA_ERROR)
+            total += got;
+    } while (result == SSL_READ_EARLY_DATA_SUCCESS && total < size);
+    if (result == SSL_READ_EARLY_DATA_ERROR)
+        return obio_conclude(ssl, 0, total, outcome);
+    ERR_clear_error();
+    outcome->count = total;
+    return SSL_ERROR_NONE;
+}
+
 /* The count is 1 when a ClientHello with a valid cookie has come. */
 int obio_listen(SSL *ssl, obio_outcome *outcome)
 {

@@ -22,6 +22,8 @@ int obio_read(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome);
 int obio_peek(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome);
 int obio_write(SSL *ssl, const void *data, size_t size, obio_outcome *outcome);
 int obio_shutdown(SSL *ssl, obio_outcome *outcome);
+int obio_write_early_data(SSL *ssl, const void *data, size_t size, obio_outcome *outcome);
+int obio_read_early_data(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome);
 int obio_listen(SSL *ssl, obio_outcome *outcome);
 int obio_handle_timeout(SSL *ssl, obio_outcome *outcome);
 long long obio_timeout(SSL *ssl);

@@ -60,19 +60,22 @@ static int inherit_ticket_keys(SSL_CTX *to, SSL_CTX *from)
 /* Give `to` the ticket keys of `from`, and move its cached sessions over.  Returns 1, or 0 with the error queued. */
 int obio_inherit_sessions(SSL_CTX *to, SSL_CTX *from)
 {
+    void (*before)(SSL_CTX *, SSL_SESSION *); /* tells a store of what must not be resumed; nothing of this is that */
+
     if (!inherit_ticket_keys(to, from))
         return 0;
     if (!CRYPTO_THREAD_run_once(&receiver_once, make_receiver) || !has_receiver)
         return 0;
     if (!CRYPTO_THREAD_set_local(&receiver, to))
         return 0;
+    before = SSL_CTX_sess_get_remove_cb(from);
     SSL_CTX_sess_set_remove_cb(from, pass_on);
 #if OPENSSL_VERSION_NUMBER >= 0x30400000L
     SSL_CTX_flush_sessions_ex(from, 0);
 #else
     SSL_CTX_flush_sessions(from, 0);
 #endif
-    SSL_CTX_sess_set_remove_cb(from, NULL);
+    SSL_CTX_sess_set_remove_cb(from, before);
     CRYPTO_THREAD_set_local(&receiver, NULL);
     return 1;
 }

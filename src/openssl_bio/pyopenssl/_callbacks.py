@@ -10,9 +10,10 @@ from openssl_bio._core.callbacks import LONGEST_COOKIE
 from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
 from openssl_bio._core.client_hello import ClientHello
 from openssl_bio._core.credential import Credential
+from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.twins import TwinSettings
-from openssl_bio.pyopenssl._arguments import bits, function
+from openssl_bio.pyopenssl._arguments import bits, c_string, function
 from openssl_bio.pyopenssl._connection_certificates import verification_error
 from openssl_bio.pyopenssl._constants import NO_OVERLAPPING_PROTOCOLS
 from openssl_bio.pyopenssl._errors import VerificationError
@@ -140,6 +141,59 @@ class Callbacks(TwinSettings):
         """Call ``callback(connection, cookie)`` on a DTLS server: whether it made the cookie for this client."""
         judge = function(callback)
         self._on_cookie_verify(lambda connection, cookie: _verdict(judge(connection, cookie)), callback)
+
+    def set_psk_client_callback(
+        self, callback: Callable[[Connection, bytes | None], tuple[bytes, BytesLike]] | None
+    ) -> None:
+        """As a client, use the pre-shared key that ``callback(connection, hint)`` gives: its identity, and the key.
+
+        The hint is the server's (RFC 4279), None if there is none, and always on TLS 1.3. The identity has at least 127
+        bytes of room (255 since OpenSSL 3.0), and no zero byte; the key 256. What is longer is a ValueError, and is
+        never cut. An empty key is none at all: TLS 1.3 goes on with a certificate. None as the callback unsets it.
+
+        TLS 1.2 and DTLS need a cipher with PSK too (`set_cipher_list`); on TLS 1.3 the key is one for SHA-256.
+        A handshake with a pre-shared key verifies no certificate. Source: ``SSL_CTX_set_psk_client_callback``;
+        pyOpenSSL has no such method.
+        """
+        self._on_psk_client(None if callback is None else _client_key(function(callback)), callback)
+
+    def set_psk_server_callback(
+        self, callback: Callable[[Connection, bytes], BytesLike] | None, identity_hint: bytes | None = None
+    ) -> None:
+        """As a server, use the pre-shared key that ``callback(connection, identity)`` gives; b"" if there is none.
+
+        An unknown identity ends the handshake on TLS 1.2; on TLS 1.3 it goes on with the certificate, if there is one.
+        A key has 256 bytes at most; ValueError for a longer one. ``identity_hint`` is sent on TLS 1.2 (Error if it is
+        too long). None as the callback unsets it.
+        Source: ``SSL_CTX_set_psk_server_callback``; pyOpenSSL has no such method.
+        """
+        if not isinstance(identity_hint, bytes | None):
+            raise TypeError(f"identity_hint must be bytes or None, not {type(identity_hint).__name__}")
+        hint = None if identity_hint is None else c_string(identity_hint, "identity_hint")
+        self._on_psk_server(None if callback is None else _server_key(function(callback)), callback, hint)
+
+
+def _client_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, bytes]]:
+    def call(connection: Connection, hint: bytes | None) -> tuple[bytes, bytes]:
+        answer = callback(connection, hint)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise TypeError("a PSK client callback returns a tuple of identity and key")
+        identity, key = answer
+        if not isinstance(identity, bytes) or not isinstance(key, bytes | bytearray | memoryview):
+            raise TypeError("a PSK identity and its key are bytes")
+        return identity, bytes(key)
+
+    return call
+
+
+def _server_key(callback: Callable[..., Any]) -> Callable[..., bytes]:
+    def call(connection: Connection, identity: bytes | None) -> bytes:
+        key = callback(connection, identity or b"")
+        if not isinstance(key, bytes | bytearray | memoryview):
+            raise TypeError(f"a PSK server callback returns the key as bytes, not {type(key).__name__}")
+        return bytes(key)
+
+    return call
 
 
 def _verifier(callback: VerifyCallback | None) -> Callable[..., Any] | None:

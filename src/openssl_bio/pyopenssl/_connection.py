@@ -13,6 +13,7 @@ from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.pump import SLICE, SocketPump
+from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio.pyopenssl._arguments import c_string, integer, without_text
 from openssl_bio.pyopenssl._callbacks import Callbacks
 from openssl_bio.pyopenssl._connection_certificates import ConnectionCertificates
@@ -360,7 +361,38 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         Call it on a client before the handshake, after the server name and what is to be verified were set. A TLS 1.3
         session is taken out of the cache by this.
         """
-        return self._resume_from_cache()
+        return resume_from_cache(self)
+
+    def write_early_data(self, buf: BytesLike) -> int:
+        """As a TLS 1.3 client, send data with the first flight, before the handshake; returns how many bytes.
+
+        It needs a session to resume (`set_session`) whose ``max_early_data`` is large enough; ValueError otherwise.
+        Whoever records early data can send it again, and it has no forward secrecy: send nothing that must not happen
+        twice. Go on with `do_handshake`; if `early_data_status` is "rejected" then, the server has seen none of it.
+        Source: ``SSL_write_early_data``; pyOpenSSL has no such method.
+        """
+        data = _buffer(buf)
+        if self._pump is None:
+            return self._write_early_data(data)
+        return self._pump.drive(self, "write_early_data", lambda: self._write_early_data(data))  # type: ignore[no-any-return]
+
+    def read_early_data(self, bufsiz: int) -> bytes:
+        """As a TLS 1.3 server, up to ``bufsiz`` bytes (1 or more) of early data; b"" when there are no more.
+
+        Call it before `do_handshake`, until it returns b""; a server that does not, rejects early data. It raises
+        WantReadError while it needs more, and ``set_max_early_data`` must have allowed it.
+        Source: ``SSL_read_early_data``; pyOpenSSL has no such method.
+        """
+        size = _size(bufsiz)
+        if size == 0:
+            raise ValueError("bufsiz must be 1 or more")
+        if self._pump is None:
+            return self._read_early_data(size)
+        return self._pump.drive(self, "read_early_data", lambda: self._read_early_data(size))  # type: ignore[no-any-return]
+
+    def early_data_status(self) -> str:
+        """What became of early data: "accepted", "rejected", or "not sent". ``SSL_get_early_data_status``."""
+        return self._early_data_status()
 
     def new_session_ticket(self) -> None:
         """Send one session ticket more to a TLS 1.3 client. Error if this is no such server, or before the handshake.

@@ -9,6 +9,7 @@ from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.context import ContextCore
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.session_cache import SessionCache
+from openssl_bio._core.session_store import SessionStore
 from openssl_bio._core.ticket_keys import TicketKey, TicketKeys, checked_ticket_key
 from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
@@ -162,6 +163,18 @@ class Context(ContextCore, Settings, Callbacks):
         if not isinstance(cache, SessionCache | None):
             raise TypeError(f"cache must be a SessionCache or None, not {type(cache).__name__}")
         self._use_session_cache(cache)
+
+    def set_session_store(self, store: SessionStore | None) -> None:
+        """As a server, keep sessions in ``store``, and look for them there; None for libssl's own cache alone.
+
+        It is for clients that are given a name of their session instead of a ticket with all of it: those of TLS 1.2
+        without tickets, and with OP_NO_TICKET all. libssl's own cache stores nothing then, unless its mode was set. A
+        store that fails is left alone for a second, with a line in the log ``openssl_bio.sessions``; handshakes go on.
+        Source: ``SSL_CTX_sess_set_get_cb``.
+        """
+        if not isinstance(store, SessionStore | None):
+            raise TypeError(f"a store has put, get and remove; {type(store).__name__} has not")
+        self._use_session_store(store)
 
     def set_ticket_keys(self, keys: TicketKeys | None) -> None:
         """Seal session tickets with ``keys``, which other contexts and processes may have too; None for libssl's own.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.connection import ConnectionCore
+from openssl_bio._core.early_data import EarlyData
 from openssl_bio._core.signatures import signature_name
 
 __all__ = ["Negotiated"]
@@ -11,7 +11,7 @@ __all__ = ["Negotiated"]
 _LONGEST_EXPORT = 65535
 
 
-class Negotiated(ConnectionCore):
+class Negotiated(EarlyData):
     """The part of `Connection` that tells what was negotiated."""
 
     def get_cipher_list(self) -> list[str]:

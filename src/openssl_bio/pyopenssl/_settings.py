@@ -221,6 +221,19 @@ class Settings(TwinSettings):
         """How many TLS 1.3 tickets a server sends after a full handshake."""
         return self._get_num_tickets()
 
+    def set_max_early_data(self, size: int) -> None:
+        """How many bytes of early data (0 to 2**32-1) a TLS 1.3 server takes from a resuming client; 0 by default.
+
+        With any, a session can be resumed once, and by the context that has made it: that is libssl's protection
+        against replay. It needs libssl's own session cache, so no SESS_CACHE_NO_INTERNAL_STORE.
+        Source: ``SSL_CTX_set_max_early_data``, ``SSL_CTX_set_recv_max_early_data``; pyOpenSSL has no such method.
+        """
+        self._set_max_early_data(integer(size, "size", 0, 2**32 - 1))
+
+    def get_max_early_data(self) -> int:
+        """What `set_max_early_data` set."""
+        return self._get_max_early_data()
+
     def set_alpn_protos(self, protos: list[bytes]) -> None:
         """Offer these protocols (1 to 255 bytes each) as a client."""
         self._set_alpn(protocols(protos))

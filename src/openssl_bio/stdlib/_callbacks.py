@@ -17,6 +17,7 @@ from openssl_bio._core.client_hello import ClientHello
 from openssl_bio._core.credential import Credential
 from openssl_bio._core.session import SessionCore
 from openssl_bio._core.session_cache import SessionCache
+from openssl_bio._core.session_store import SessionStore
 from openssl_bio._core.settings import SettingsCore
 from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.ticket_keys import TicketKey, TicketKeys, checked_ticket_key
@@ -238,6 +239,35 @@ class CallbackSettings(SettingsCore):
         if not isinstance(cache, SessionCache | None):
             raise TypeError(f"session_cache must be a SessionCache or None, not {type(cache).__name__}")
         self._use_session_cache(cache)
+
+    @property
+    def max_early_data(self) -> int:
+        """How many bytes of early data (0 to 2**32-1) a TLS 1.3 server takes from a resuming client; 0 by default.
+
+        With any, a session can be resumed once, and by the context that has made it: that is libssl's protection
+        against replay. It needs libssl's own session cache, so no `set_new_session_callback` on that context.
+        """
+        return self._get_max_early_data()
+
+    @max_early_data.setter
+    def max_early_data(self, size: int) -> None:
+        if not isinstance(size, int):
+            raise TypeError(f"max_early_data is an int, not {type(size).__name__}")
+        if not 0 <= size < 1 << 32:
+            raise ValueError(f"max_early_data is from 0 to 2**32-1, not {size}")
+        self._set_max_early_data(size)
+
+    def set_session_store(self, store: SessionStore | None) -> None:
+        """As a server, keep sessions in ``store``, and look for them there; None for libssl's own cache alone.
+
+        It is for clients that are given a name of their session instead of a ticket with all of it: those of TLS 1.2
+        without tickets, and with OP_NO_TICKET all. libssl's own cache stores nothing then, unless its mode was set. A
+        store that fails is left alone for a second, with a line in the log ``openssl_bio.sessions``; handshakes go on.
+        Source: ``SSL_CTX_sess_set_get_cb``.
+        """
+        if not isinstance(store, SessionStore | None):
+            raise TypeError(f"a store has put, get and remove; {type(store).__name__} has not")
+        self._use_session_store(store)
 
     def set_ticket_keys(self, keys: TicketKeys | None) -> None:
         """Seal session tickets with ``keys``, which other contexts and processes may have too; None for libssl's own.

@@ -12,9 +12,11 @@ from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.connection import ConnectionCore
+from openssl_bio._core.early_data import EarlyData
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
+from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio._core.signatures import signature_name
 from openssl_bio.stdlib._bio import transport
 from openssl_bio.stdlib._certificates import certificate_dict, der
@@ -51,7 +53,7 @@ def _check_parameters(
 
 
 @hot("read", "write", "do_handshake", "pending")
-class SSLObject(ConnectionCore, ssl.SSLObject):
+class SSLObject(EarlyData, ssl.SSLObject):
     """A TLS connection without input or output of its own: what `SSLContext.wrap_bio` returns.
 
     Methods that need bytes from the peer raise ``ssl.SSLWantReadError`` until those are in the incoming BIO.
@@ -105,17 +107,13 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
         self._owner = weakref.ref(self if owner is None else owner)
         ConnectionCore.__init__(self, context, incoming, outgoing)
         self._set_role(server=self._server_side)
-        if not self._server_side:
-            # libssl gives a client's pre-shared key no session id context, and then compares.
-            done = self._get(lambda connection: lib.SSL_set_session_id_context(connection, b"", 0))
-            self._errors.check(done, "SSL_set_session_id_context")
         if server_hostname is not None:
             self._configure_hostname(server_hostname)
         self._configure_post_handshake()
         if session is not None:
             self.session = session
         elif not server_side:
-            self._resume_from_cache()
+            resume_from_cache(self)
         return self
 
     def _peer_name(self) -> str | None:
@@ -289,6 +287,31 @@ class SSLObject(ConnectionCore, ssl.SSLObject):
     def session_reused(self) -> bool:
         """The handshake resumed a session."""
         return bool(self._get(lib.SSL_session_reused))
+
+    def write_early_data(self, data: Any) -> int:
+        """As a TLS 1.3 client, send data with the first flight, before the handshake; returns how many bytes.
+
+        It needs a session to resume whose ``max_early_data`` is large enough; ValueError otherwise. Whoever records
+        early data can send it again, and it has no forward secrecy: send nothing that must not happen twice. Go on with
+        `do_handshake`; if `early_data_status` is "rejected" then, the server has seen none of it. Python's ssl has no
+        such method.
+        """
+        return self._write_early_data(data)
+
+    def read_early_data(self, len: int = 1024) -> bytes:
+        """As a TLS 1.3 server, up to ``len`` bytes (1 or more) of early data; b"" when there are no more.
+
+        Call it before `do_handshake`, until it returns b""; a server that does not, rejects early data. It raises
+        ``ssl.SSLWantReadError`` while it needs more, and the context's ``max_early_data`` must allow it.
+        """
+        if len < 1:
+            raise ValueError("len must be 1 or more")
+        return self._read_early_data(len)
+
+    @property
+    def early_data_status(self) -> str:
+        """What became of early data: "accepted", "rejected", or "not sent"."""
+        return self._early_data_status()
 
     def new_session_ticket(self) -> None:
         """Send one session ticket more to a TLS 1.3 client (``SSL_new_session_ticket``); Python's ssl cannot.

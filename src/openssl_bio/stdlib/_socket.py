@@ -182,6 +182,14 @@ class SocketObject:
 
         return self._drive_patiently(patience, "write", seal)
 
+    def write_early_data(self, data: Any) -> int:
+        """Send early data, as `SSLObject.write_early_data`."""
+        return self._drive("write", "write_early_data", lambda: self._connection.write_early_data(data))
+
+    def read_early_data(self, len: int = 1024) -> bytes:
+        """Early data, as `SSLObject.read_early_data`."""
+        return self._drive("read", "read_early_data", lambda: self._connection.read_early_data(len))
+
     def new_session_ticket(self) -> None:
         """Send one session ticket more, as `SSLObject.new_session_ticket`."""
         self._connection._new_session_ticket()
@@ -232,3 +240,19 @@ class SSLSocket(ssl.SSLSocket):
     def new_session_ticket(self) -> None:
         """As `SSLObject.new_session_ticket`."""
         self._tls().new_session_ticket()
+
+    def write_early_data(self, data: Any) -> int:
+        """As `SSLObject.write_early_data`: with ``do_handshake_on_connect=False``, before `do_handshake`."""
+        count: int = self._tls().write_early_data(data)
+        return count
+
+    def read_early_data(self, len: int = 1024) -> bytes:
+        """As `SSLObject.read_early_data`: with ``do_handshake_on_connect=False``, before `do_handshake`."""
+        data: bytes = self._tls().read_early_data(len)
+        return data
+
+    @property
+    def early_data_status(self) -> str:
+        """As `SSLObject.early_data_status`."""
+        status: str = self._tls().early_data_status
+        return status

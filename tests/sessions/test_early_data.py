@@ -1,0 +1,289 @@
+"""Early data (0-RTT): what it needs, what becomes of it, and that it is delivered once."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openssl_bio import SSL
+from tests.helpers import Identity, Pair
+from tests.interop.peers import free_port, program, started
+from tests.sessions.faces import FACES, Face
+from tests.sessions.test_psk import connect
+
+WANT_READ = (SSL.WantReadError, ssl.SSLWantReadError)
+
+
+def allow(server: Any, size: int) -> None:
+    if isinstance(server, SSL.Context):
+        server.set_max_early_data(size)
+    else:
+        server.max_early_data = size
+
+
+def status(connection: Any) -> str:
+    found = connection.early_data_status
+    return str(found() if callable(found) else found)
+
+
+def carried(pair: Any) -> None:
+    """Move what the client has sent; Python's face writes into the peer's BIO itself."""
+    if isinstance(pair, Pair):
+        pair.move()
+
+
+def early(connection: Any) -> bytes:
+    """All early data there is; the connection wants more at the end of an unfinished flight."""
+    data = b""
+    while True:
+        try:
+            piece = connection.read_early_data(1000)
+        except WANT_READ:
+            return data
+        if not piece:
+            return data
+        data += piece
+
+
+@pytest.fixture
+def contexts(face: Face, ca: Identity, server_identity: Identity) -> tuple[Any, Any]:
+    """A client's context, and a server's that takes early data."""
+    server = face.server("1.3", server_identity)
+    allow(server, 5000)
+    return face.client("1.3", ca), server
+
+
+@pytest.fixture
+def session(face: Face, contexts: tuple[Any, Any]) -> Any:
+    found = face.session(face.connect(*contexts).client)
+    assert found.max_early_data == 5000
+    return found
+
+
+def test_accepted(face: Face, contexts: tuple[Any, Any], session: Any) -> None:
+    pair = face.pair(*contexts, session)
+    assert pair.client.write_early_data(b"GET /") == 5
+    assert pair.client.write_early_data(memoryview(b" x" * 2000)) == 4000
+    carried(pair)
+    assert early(pair.server) == b"GET /" + b" x" * 2000
+    pair.handshake()
+    assert status(pair.client) == status(pair.server) == "accepted"
+    assert face.reused(pair.server)
+
+
+def test_both_speak_afterwards(contexts: tuple[Any, Any], session: Any, face: Face) -> None:
+    pair = face.pair(*contexts, session)
+    pair.client.write_early_data(b"early")
+    carried(pair)
+    assert early(pair.server) == b"early"
+    pair.handshake()
+    pair.client.write(b"late")
+    pair.server.write(b"answer")
+    carried(pair)
+    assert pair.server.read(100) == b"late"
+    assert pair.client.read(100) == b"answer"
+
+
+def test_off_by_default(face: Face, ca: Identity, server_identity: Identity) -> None:
+    client, server = face.client("1.3", ca), face.server("1.3", server_identity)
+    session = face.session(face.connect(client, server).client)
+    assert session.max_early_data == 0
+    pair = face.pair(client, server, session)
+    with pytest.raises(ValueError, match="early data needs a session to resume whose server takes some"):
+        pair.client.write_early_data(b"x")
+    assert face.reused(pair.handshake().client)
+    assert status(pair.client) == "not sent"
+
+
+def test_server_that_does_not_read_it_rejects_it(face: Face, contexts: tuple[Any, Any], session: Any) -> None:
+    """It sees nothing of it, and the handshake goes on."""
+    pair = face.pair(*contexts, session)
+    pair.client.write_early_data(b"GET /")
+    pair.handshake()
+    assert status(pair.client) == "rejected"
+    pair.client.write(b"again")
+    carried(pair)
+    assert pair.server.read(100) == b"again"
+
+
+def test_server_without_the_session_rejects_it(
+    face: Face, contexts: tuple[Any, Any], session: Any, ca: Identity, server_identity: Identity
+) -> None:
+    other = face.server("1.3", server_identity)
+    allow(other, 5000)
+    pair = face.pair(contexts[0], other, session)
+    pair.client.write_early_data(b"GET /")
+    carried(pair)
+    assert early(pair.server) == b""
+    pair.handshake()
+    assert status(pair.client) == status(pair.server) == "rejected"
+    assert not face.reused(pair.server)
+
+
+def test_no_more_than_the_server_takes(face: Face, contexts: tuple[Any, Any], session: Any) -> None:
+    """It is refused before anything is sent."""
+    pair = face.pair(*contexts, session)
+    assert pair.client.write_early_data(b"") == 0
+    with pytest.raises(ValueError, match="the server takes 5000 bytes of early data, and 5000 are left"):
+        pair.client.write_early_data(b"x" * 5001)
+    pair.client.write_early_data(b"x" * 4999)
+    with pytest.raises(ValueError, match="takes 5000 bytes of early data, and 1 are left"):
+        pair.client.write_early_data(b"xx")
+    carried(pair)
+    assert early(pair.server) == b"x" * 4999
+    pair.handshake()
+
+
+def flight_of(pair: Any) -> bytes:
+    """What a client has sent, with early data in it."""
+    pair.client.write_early_data(b"pay 100")
+    if isinstance(pair, Pair):
+        return pair.client.bio_read(1 << 16)
+    return bytes(pair.to_server.read())
+
+
+def replayed(face: Face, contexts: tuple[Any, Any], flight: bytes) -> bytes:
+    """What a new connection of the server makes of a recorded flight."""
+    pair = face.pair(*contexts)
+    if isinstance(pair, Pair):
+        pair.server.bio_write(flight)
+    else:
+        pair.to_server.write(flight)
+    return early(pair.server)
+
+
+def test_replayed_early_data_is_delivered_once(face: Face, contexts: tuple[Any, Any], session: Any) -> None:
+    """The ticket is gone with its first use, also if the context is changed between."""
+    flight = flight_of(face.pair(*contexts, session))
+    assert [replayed(face, contexts, flight) for _ in range(3)] == [b"pay 100", b"", b""]
+    allow(contexts[1], 4000)  # another generation, with the sessions of the one before
+    assert replayed(face, contexts, flight) == b""
+
+
+def test_session_survives_a_change_of_the_context(face: Face, contexts: tuple[Any, Any], session: Any) -> None:
+    flight = flight_of(face.pair(*contexts, session))
+    allow(contexts[1], 4000)
+    assert [replayed(face, contexts, flight) for _ in range(2)] == [b"pay 100", b""]
+
+
+def test_travelled_session(face: Face, contexts: tuple[Any, Any], session: Any, ca: Identity) -> None:
+    there = face.session_type.from_bytes(session.to_bytes())
+    assert there.max_early_data == 5000
+    pair = face.pair(face.client("1.3", ca), contexts[1], there)
+    pair.client.write_early_data(b"GET /")
+    carried(pair)
+    assert early(pair.server) == b"GET /"
+
+
+def test_after_the_handshake(face: Face, contexts: tuple[Any, Any]) -> None:
+    """An exception, and the connection goes on."""
+    pair = face.connect(*contexts)
+    for call in (lambda: pair.client.write_early_data(b"x"), lambda: pair.server.read_early_data(10)):
+        with pytest.raises(face.error):
+            call()
+    pair.client.write(b"hello")
+    carried(pair)
+    assert pair.server.read(100) == b"hello"
+
+
+def test_on_tls_1_2(face: Face, ca: Identity, server_identity: Identity) -> None:
+    client, server = face.client("1.2", ca), face.server("1.2", server_identity)
+    allow(server, 5000)
+    session = face.session(face.connect(client, server).client)
+    assert session.max_early_data == 0
+    with pytest.raises(ValueError, match="early data needs a session"):
+        face.pair(client, server, session).client.write_early_data(b"x")
+
+
+def test_what_callbacks_raise(face: Face, contexts: tuple[Any, Any], session: Any) -> None:
+    """As in a handshake: it is raised by the running call, and the connection is over."""
+
+    def fail(*_arguments: Any) -> None:
+        raise KeyError("no such name")
+
+    if face.session_type is SSL.Session:
+        contexts[1].set_tlsext_servername_callback(fail)
+    else:
+        contexts[1].sni_callback = fail
+    pair = face.pair(*contexts, session)
+    pair.client.write_early_data(b"x")
+    carried(pair)
+    with pytest.raises(KeyError, match="no such name"):
+        pair.server.read_early_data(10)
+    with pytest.raises(face.error):
+        pair.server.do_handshake()
+
+
+def test_wrong_arguments(face: Face, contexts: tuple[Any, Any]) -> None:
+    pair = face.pair(*contexts)
+    with pytest.raises(ValueError, match="must be 1 or more"):
+        pair.server.read_early_data(0)
+    for size, error in ((-1, (ValueError, OverflowError)), (1 << 32, (ValueError, OverflowError)), ("x", TypeError)):
+        with pytest.raises(error):
+            allow(contexts[1], size)  # type: ignore[arg-type]
+
+
+# -- with OpenSSL's programs ------------------------------------------------------------------------------------------
+
+
+def test_client_of_s_server(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
+    """Its output has the early data."""
+    program("openssl", "openssl")
+    port = free_port()
+    files = ["-cert", str(server_identity.certificate_file), "-key", str(server_identity.key_file)]
+    command = ["openssl", "s_server", "-tls1_3", "-accept", str(port), *files, "-early_data"]
+    client = FACES["pyOpenSSL"].client("1.3", ca)
+    told: list[SSL.Session] = []
+    client.set_new_session_callback(lambda _connection, session: told.append(session))
+    with started(command, tmp_path / "log") as running:
+        for expected in ("not sent", "accepted"):
+            with connect(port) as sock:
+                sock.settimeout(None)
+                connection = SSL.Connection(client, sock)
+                connection.set_connect_state()
+                if told:
+                    connection.set_session(told[-1])
+                    assert connection.write_early_data(b"early words\n") == 12
+                connection.do_handshake()
+                running.write(b"hello\n")
+                assert connection.recv(100) == b"hello\n"
+                assert connection.early_data_status() == expected
+                connection.shutdown()
+        assert running.line("early words") is not None
+
+
+def test_server_of_s_client(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
+    """It sends a file early, in its second connection."""
+    import socket
+
+    program("openssl", "openssl")
+    words = tmp_path / "words"
+    words.write_bytes(b"early words")
+    server = FACES["pyOpenSSL"].server("1.3", server_identity)
+    server.set_max_early_data(1000)
+    seen: list[tuple[bytes, str]] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(20)
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        command = ["openssl", "s_client", "-connect", address, "-CAfile", str(ca.certificate_file), "-quiet"]
+        kept = str(tmp_path / "session")
+        for extra in (["-sess_out", kept], ["-sess_in", kept, "-early_data", str(words)]):
+            with started([*command, *extra], tmp_path / "log"):
+                sock, _address = listening.accept()
+                sock.settimeout(None)
+                with sock:
+                    connection = SSL.Connection(server, sock)
+                    connection.set_accept_state()
+                    data = early(connection)
+                    connection.do_handshake()
+                    seen.append((data, connection.early_data_status()))
+                    connection.send(b"bye\n")
+                    deadline = time.monotonic() + 20
+                    while not Path(kept).exists() and time.monotonic() < deadline:
+                        time.sleep(0.02)
+                    connection.shutdown()
+    assert seen == [(b"", "not sent"), (b"early words", "accepted")]

@@ -1,0 +1,247 @@
+"""Pre-shared keys of pyOpenSSL's face: TLS 1.2, TLS 1.3 and DTLS, for a context or one connection."""
+
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openssl_bio import SSL
+from tests.helpers import Identity, Pair, context_of, received, server_context
+from tests.interop.peers import TIMEOUT, free_port, program, started
+
+KEY = bytes(range(32))
+PROTOCOLS = ["1.2", "1.3", "DTLS"]
+
+
+def new_context(protocol: str) -> SSL.Context:
+    """A context without certificates that may use pre-shared keys."""
+    if protocol == "DTLS":
+        context = SSL.Context(SSL.DTLS_METHOD)
+    else:
+        context = context_of({"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}[protocol])
+    if protocol != "1.3":
+        context.set_cipher_list(b"PSK")
+    return context
+
+
+def pair_of(protocol: str, name: bytes = b"a client", key: bytes = KEY, hint: bytes | None = None) -> Pair:
+    """A client that says who it is, and a server that knows one client."""
+    client, server = new_context(protocol), new_context(protocol)
+    client.set_psk_client_callback(lambda _connection, _hint: (name, key))
+    server.set_psk_server_callback(lambda _connection, identity: KEY if identity == b"a client" else b"", hint)
+    return Pair(client, server)
+
+
+@pytest.fixture(params=PROTOCOLS)
+def protocol(request: pytest.FixtureRequest) -> str:
+    """TLS 1.2, TLS 1.3 or DTLS 1.2."""
+    return str(request.param)
+
+
+def test_of_contexts(protocol: str) -> None:
+    pair = pair_of(protocol).handshake()
+    assert pair.client.get_peer_certificate() is None
+    pair.client.send(b"hello")
+    pair.move()
+    assert received(pair.server) == b"hello"
+
+
+def test_of_connections(protocol: str) -> None:
+    """Their callbacks come before those of the context."""
+    client, server = new_context(protocol), new_context(protocol)
+    client.set_psk_client_callback(lambda *_: (b"somebody else", b"x" * 32))
+    pair = Pair(client, server)
+    told: list[Any] = []
+    pair.client.set_psk_client_callback(lambda connection, hint: (told.append((connection, hint)), (b"me", KEY))[1])
+    pair.server.set_psk_server_callback(
+        lambda connection, identity: (told.append((connection, identity)), KEY)[1], b"a hint"
+    )
+    pair.handshake()
+    assert (pair.client, None if protocol == "1.3" else b"a hint") in told
+    assert (pair.server, b"me") in told
+
+
+def test_resumes(protocol: str) -> None:
+    """A session that a key made, is resumed without it."""
+    pair = pair_of(protocol).handshake()
+    again = Pair(pair.client.get_context(), pair.server.get_context())
+    session = pair.client.get_session()
+    assert session is not None
+    again.client.set_session(session)
+    assert again.handshake().client.session_reused()
+
+
+@pytest.mark.parametrize(("name", "key"), [(b"nobody", KEY), (b"a client", b"x" * 32), (b"a client", KEY[:31])])
+def test_unknown_identity_or_wrong_key(protocol: str, name: bytes, key: bytes) -> None:
+    # On DTLS what cannot be decrypted may be anybody's, and is dropped: then the handshake just does not end.
+    dropped = protocol == "DTLS" and name == b"a client"
+    with pytest.raises(AssertionError if dropped else SSL.Error, match="does not end" if dropped else None):
+        pair_of(protocol, name, key).handshake()
+
+
+def test_certificate_instead(ca: Identity, server_identity: Identity) -> None:
+    """On TLS 1.3 a client whose key is unknown still gets the certificate, and verifies it."""
+    server = server_context(SSL.TLS1_3_VERSION, server_identity)
+    server.set_psk_server_callback(lambda *_: b"")
+    client = new_context("1.3")
+    client.get_cert_store().add_cert(ca.certificate)
+    client.set_verify(SSL.VERIFY_PEER)
+    client.set_psk_client_callback(lambda *_: (b"nobody", KEY))
+    assert Pair(client, server).handshake().client.get_peer_certificate() is not None
+
+
+def test_unset(protocol: str) -> None:
+    pair = pair_of(protocol)
+    pair.client.set_psk_client_callback(None)
+    with pytest.raises(SSL.Error):
+        pair.handshake()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "text"),
+    [
+        ((b"i" * 5000, KEY), ValueError, "the identity with its final zero byte is 5001 bytes long, and may be"),
+        ((b"me\0you", KEY), ValueError, "a PSK identity cannot have a zero byte"),
+        ((b"me", b"k" * 5000), ValueError, "the pre-shared key is 5000 bytes long, and may be"),
+        (("me", KEY), TypeError, "a PSK identity and its key are bytes"),
+        ((b"me", "k"), TypeError, "a PSK identity and its key are bytes"),
+        (b"me", TypeError, "returns a tuple of identity and key"),
+    ],
+)
+def test_what_a_client_may_not_give(protocol: str, answer: Any, error: type[Exception], text: str) -> None:
+    pair = pair_of(protocol)
+    pair.client.set_psk_client_callback(lambda *_: answer)
+    with pytest.raises(error, match=text):
+        pair.handshake()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "text"),
+    [
+        (b"k" * 5000, ValueError, "the pre-shared key is 5000 bytes long, and may be"),
+        ("k", TypeError, "returns the key as bytes, not str"),
+    ],
+)
+def test_what_a_server_may_not_give(protocol: str, answer: Any, error: type[Exception], text: str) -> None:
+    pair = pair_of(protocol)
+    pair.server.set_psk_server_callback(lambda *_: answer)
+    with pytest.raises(error, match=text):
+        pair.handshake()
+
+
+def test_longest(protocol: str) -> None:
+    """What fits is taken whole."""
+    client, server = new_context(protocol), new_context(protocol)
+    seen: list[bytes] = []
+    name, key = b"i" * 127, b"k" * 256
+    client.set_psk_client_callback(lambda *_: (name, key))
+    server.set_psk_server_callback(lambda _connection, identity: (seen.append(identity), key)[1])
+    Pair(client, server).handshake()
+    assert seen[-1] == name
+
+
+def test_what_callbacks_raise(protocol: str) -> None:
+    def fail(*_arguments: Any) -> Any:
+        raise KeyError("who?")
+
+    pair = pair_of(protocol)
+    pair.client.set_psk_client_callback(fail)
+    with pytest.raises(KeyError, match=r"who\?"):
+        pair.handshake()
+
+
+def test_bad_arguments() -> None:
+    context = SSL.Context(SSL.TLS_METHOD)
+    for call in (context.set_psk_client_callback, context.set_psk_server_callback):
+        with pytest.raises(TypeError, match="callback must be callable"):
+            call(1)  # type: ignore[operator]
+    with pytest.raises(TypeError, match="identity_hint must be bytes or None, not str"):
+        context.set_psk_server_callback(lambda *_: b"", "hint")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="identity_hint must not contain NUL byte"):
+        context.set_psk_server_callback(lambda *_: b"", b"a\0b")
+    with pytest.raises(SSL.Error, match="the PSK identity hint cannot be used"):
+        context.set_psk_server_callback(lambda *_: b"", b"h" * 5000)
+
+
+# -- with other programs ----------------------------------------------------------------------------------------------
+
+FLAGS = {"1.2": "-tls1_2", "1.3": "-tls1_3"}
+
+
+def found(peer: str) -> None:
+    """Skip the test without the program."""
+    program(*(("openssl", "openssl") if peer.startswith("s_") else (peer, "gnutls-bin")))
+
+
+def connected(context: SSL.Context, sock: socket.socket, *, server: bool) -> SSL.Connection:
+    sock.settimeout(None)
+    connection = SSL.Connection(context, sock)
+    (connection.set_accept_state if server else connection.set_connect_state)()
+    connection.do_handshake()
+    return connection
+
+
+@pytest.mark.parametrize("peer", ["s_server", "gnutls-serv"])
+def test_client_of(peer: str, version: str, tmp_path: Path) -> None:
+    found(peer)
+    port = free_port()
+    secrets = tmp_path / "psk"
+    secrets.write_text(f"me:{KEY.hex()}\n")
+    if peer == "s_server":
+        options = ["-nocert", "-psk_identity", "me", "-psk", KEY.hex(), "-cipher", "PSK", "-quiet", "-rev"]
+        command = ["openssl", "s_server", FLAGS[version], "-accept", str(port), *options]
+    else:
+        priority = f"NORMAL:-VERS-ALL:+VERS-TLS{version}:-KX-ALL:+ECDHE-PSK:+DHE-PSK:+PSK"
+        command = ["gnutls-serv", "--echo", "-p", str(port), "--pskpasswd", str(secrets), "--priority", priority]
+    context = new_context(version)
+    context.set_psk_client_callback(lambda *_: (b"me", KEY))
+    with started(command, tmp_path / "log") as running, connect(port) as sock:
+        connection = connected(context, sock, server=False)
+        connection.send(b"hello\n")
+        assert connection.recv(100) in (b"olleh\n", b"hello\n"), running.output
+
+
+def connect(port: int) -> socket.socket:
+    """Connect to a program that is about to listen."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), TIMEOUT)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("peer", ["s_client", "gnutls-cli"])
+def test_server_of(peer: str, version: str, tmp_path: Path) -> None:
+    found(peer)
+    if (peer, version) == ("gnutls-cli", "1.2"):
+        pytest.skip("gnutls-cli 3.7.9 crashes at the end of such a handshake, also with openssl s_server")
+    context = new_context(version)
+    seen: list[bytes] = []
+    context.set_psk_server_callback(lambda _connection, identity: (seen.append(identity), KEY)[1])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(TIMEOUT)
+        port = str(listening.getsockname()[1])
+        if peer == "s_client":
+            options = ["-psk_identity", "me", "-psk", KEY.hex(), "-cipher", "PSK", "-quiet", "-no_ign_eof"]
+            command = ["openssl", "s_client", FLAGS[version], "-connect", f"127.0.0.1:{port}", *options]
+        else:
+            priority = f"NORMAL:-VERS-ALL:+VERS-TLS{version}:-KX-ALL:+ECDHE-PSK:+DHE-PSK:+PSK"
+            secret = ["--pskusername", "me", "--pskkey", KEY.hex()]
+            command = ["gnutls-cli", "-p", port, *secret, "--priority", priority, "127.0.0.1"]
+        with started(command, tmp_path / "log") as running:
+            sock, _address = listening.accept()
+            with sock:
+                connection = connected(context, sock, server=True)
+                try:
+                    running.write(b"hello\n")
+                except BrokenPipeError:
+                    raise AssertionError(running.output) from None
+                assert connection.recv(100) == b"hello\n", running.output
+    assert set(seen) == {b"me"}
