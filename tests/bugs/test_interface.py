@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 import subprocess
 import sys
@@ -134,7 +135,7 @@ def test_D23_no_allocation_of_the_library_stays(tmp_path: Path) -> None:
     kinds = "good failed raising abandoned"
     command = [sys.executable, "-X", "faulthandler", str(script), ":".join(sorted(paths)), kinds]
     root = Path(__file__).parents[2]
-    environment = {"PYTHONPATH": f"{root}:{Path(SSL.__file__).parents[1]}"}
+    environment = os.environ | {"PYTHONPATH": f"{root}:{Path(SSL.__file__).parents[1]}"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
     assert (done.returncode, done.stdout) == (0, "flat\n"), done.stderr
 
