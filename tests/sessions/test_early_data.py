@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from openssl_bio import SSL
+from openssl_bio import SSL, MemorySessionStore, TicketKeys, stdlib
 from tests.helpers import Identity, Pair
 from tests.interop.peers import free_port, program, started
 from tests.sessions.faces import FACES, Face
@@ -168,6 +168,30 @@ def test_session_survives_a_change_of_the_context(face: Face, contexts: tuple[An
     flight = flight_of(face.pair(*contexts, session))
     allow(contexts[1], 4000)
     assert [replayed(face, contexts, flight) for _ in range(2)] == [b"pay 100", b""]
+
+
+@pytest.mark.parametrize(("shared", "expected"), [("keys", [b"pay 100", b""]), ("a store", [b"", b""])])
+@pytest.mark.parametrize("tickets", [True, False])
+def test_replay_to_another_server(
+    face: Face, contexts: tuple[Any, Any], server_identity: Identity, shared: str, expected: list[bytes], tickets: bool
+) -> None:
+    """Servers that share what seals or keeps their sessions deliver early data once among them; with a store never."""
+    client, one = contexts
+    other = face.server("1.3", server_identity)
+    allow(other, 5000)
+    keys, store = TicketKeys(), MemorySessionStore()
+    for server in (one, other):
+        if shared == "keys":
+            server.set_ticket_keys(keys)
+        else:
+            server.set_session_store(store)
+        if not tickets and isinstance(server, SSL.Context):
+            server.set_options(SSL.OP_NO_TICKET)
+        elif not tickets:
+            server.options |= stdlib.OP_NO_TICKET
+    flight = flight_of(face.pair(client, one, face.session(face.connect(client, one).client)))
+    assert [replayed(face, (client, one), flight) for _ in range(2)] == expected
+    assert [replayed(face, (client, other), flight) for _ in range(2)] == [b"", b""]
 
 
 def test_travelled_session(face: Face, contexts: tuple[Any, Any], session: Any, ca: Identity) -> None:
