@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.core.faults import Call, Library
-from tests.core.test_faults import CRYPTO, SCENARIOS, STDLIB, attempt, calls_of, library, world
+from tests.core.test_faults import CRYPTO, SCENARIOS, STDLIB, attempt, calls_of, library, new, world
 from tests.core.world import Scenario, World
 
 __all__ = ["library", "world"]
@@ -42,7 +42,7 @@ def resident() -> int:
 def run(scenario: Scenario, faults: list[Call], library: Library, world: World, rounds: int) -> None:
     for _ in range(rounds):
         for fault in faults:
-            made = scenario.make(world)
+            made = new(scenario, world)
             library.calls.clear()
             with library.failing_at(fault):
                 attempt(scenario, made, world)

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from openssl_bio import Credential, crypto
+from openssl_bio._core import trust
 from openssl_bio._core.engines import ENGINE
 from tests.core.faults import (
     ANSWERS,
@@ -110,9 +111,16 @@ def library() -> Iterator[Library]:
         yield found
 
 
+def new(scenario: Scenario, world: World) -> Any:
+    """A scenario's object, in a process that has not parsed any bundle of certificates yet."""
+    made = scenario.make(world)
+    trust._bundles.clear()
+    return made
+
+
 def calls_of(scenario: Scenario, library: Library, world: World) -> list[Call]:
     """The calls that can fail in a scenario: of each function the first, or with FAULTS=all the first of each place."""
-    made = scenario.make(world)
+    made = new(scenario, world)
     with library.recording() as calls:
         scenario.call(made, world)
         recorded = [call for call in calls if is_fallible(call.name)]
@@ -134,7 +142,7 @@ def attempt(scenario: Scenario, made: Any, world: World) -> BaseException | None
 
 def complaints(scenario: Scenario, fault: Call, library: Library, world: World, untouched: Any) -> Iterator[str]:
     """What is wrong with how a scenario takes a fault."""
-    made = scenario.make(world)
+    made = new(scenario, world)
     with library.failing_at(fault):
         error = attempt(scenario, made, world)
     if not library.happened:
@@ -154,7 +162,7 @@ def complaints(scenario: Scenario, fault: Call, library: Library, world: World, 
 
 def complaints_again(scenario: Scenario, fault: Call, library: Library, world: World, done: Any) -> Iterator[str]:
     """What is wrong when a call is repeated that had a fault."""
-    made = scenario.make(world)
+    made = new(scenario, world)
     with library.failing_at(fault):
         error = attempt(scenario, made, world)
     if scenario.again and error is not None:
@@ -185,7 +193,7 @@ def test_every_function_that_can_fail_is_made_to_fail(library: Library, world: W
     """Each is called by a scenario, or has a reason not to be."""
     called = set()
     for scenario in (*SCENARIOS, *CRYPTO, *STDLIB, *SESSIONS):
-        made = scenario.make(world)
+        made = new(scenario, world)
         with library.recording() as calls:
             scenario.call(made, world)
             called |= {call.name for call in calls}
