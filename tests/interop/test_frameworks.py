@@ -42,6 +42,7 @@ def need(name: str) -> Any:
 def run(main: Coroutine[Any, Any, None], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
     async def limited() -> None:
         await asyncio.wait_for(main, TIMEOUT)
+        await asyncio.sleep(0.05)  # transports whose handshake was refused close themselves in a later turn
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(limited())
@@ -60,8 +61,20 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @asynccontextmanager
 async def asyncio_server(handler: Any, context: Any) -> AsyncIterator[int]:
-    async with await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context) as listening:
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await handler(reader, writer)
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(tracked, "127.0.0.1", 0, ssl=context) as listening:
         yield listening.sockets[0].getsockname()[1]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def asyncio_loops() -> list[Any]:
