@@ -153,17 +153,30 @@ def test_A3_passphrase_of_any_size(size: int, server_identity: Identity, tmp_pat
         load()
 
 
+def der(tag: int, content: bytes) -> bytes:
+    """One element of DER."""
+    size = len(content)
+    octets = size.to_bytes(3, "big").lstrip(b"\0")
+    return bytes([tag]) + (bytes([size]) if size < 128 else bytes([0x80 | len(octets)]) + octets) + content
+
+
+def ocsp_response(size: int) -> bytes:
+    """An OCSPResponse (RFC 6960, section 4.2.1) with ``size`` bytes of response; OpenSSL 3.6 staples nothing else."""
+    basic = bytes.fromhex("06092b0601050507300101")
+    return der(0x30, b"\x0a\x01\x00" + der(0xA0, der(0x30, basic + der(0x04, b"o" * size))))
+
+
 @pytest.mark.parametrize("size", [1, 16000, 65535, 1 << 20])
 def test_A3_staple_of_any_size(size: int, version: int, ca: Identity, server_identity: Identity) -> None:
     client, server = client_context(version, ca), server_context(version, server_identity)
-    server.set_ocsp_server_callback(lambda _connection, _data: b"o" * size)
+    server.set_ocsp_server_callback(lambda _connection, _data: ocsp_response(size))
     got: list[bytes] = []
     client.set_ocsp_client_callback(lambda _connection, staple, _data: (got.append(staple), True)[1])
     pair = Pair(client, server)
     pair.client.request_ocsp()
     if size <= 16000:
         pair.handshake()
-        assert got == [b"o" * size]
+        assert got == [ocsp_response(size)]
     else:  # more than a message may have
         with pytest.raises(SSL.Error):
             pair.handshake()

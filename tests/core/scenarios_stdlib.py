@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from openssl_bio import stdlib
+from openssl_bio._core._lib import lib
 from tests.core.scenarios import steps
 from tests.core.world import Scenario, World
 from tests.stdlib.helpers import Pair, client_context, ours, server_context
@@ -257,6 +258,11 @@ def exchanges() -> list[Scenario]:
         for name, get in GETTERS.items()
         for which in ("client", "server")
     ]
+    # Since OpenSSL 3.4 and 3.5.
+    if hasattr(lib, "SSL_get1_builtin_sigalgs"):
+        found.append(Scenario("signature algorithms", lambda w: None, lambda _, w: ours.get_sigalgs()))
+    if hasattr(lib, "SSL_CTX_get0_implemented_groups"):
+        found.append(Scenario("groups", client, lambda c, w: c.get_groups()))
     return [Scenario(s.name, s.make, s.call, s.observe, RAISES) for s in found]
 
 
