@@ -420,3 +420,31 @@ def test_context_of_one_version_over_pipes(version: int, server_identity: Identi
         done.result(PATIENCE)
         assert client.send(b"over a file") == 11
         assert server.recv(100) == b"over a file"
+
+
+def test_client_that_leaves_before_the_tickets(ca: Identity, server_identity: Identity, wire: Wire) -> None:
+    """A TLS 1.3 handshake has succeeded when the client is content, though it reads no ticket any more."""
+    server, client = (
+        SSL.Connection(server_context(SSL.TLS1_3_VERSION, server_identity), wire.ours),
+        SSL.Connection(client_context(SSL.TLS1_3_VERSION, ca)),
+    )
+    server.set_accept_state()
+    client.set_connect_state()
+    wire.ours.setblocking(False)
+
+    def carry() -> None:
+        with suppress(SSL.WantReadError):
+            wire.peers.sendall(client.bio_read(1 << 16))
+
+    for _ in range(2):
+        with suppress(SSL.WantReadError):
+            client.do_handshake()
+        carry()
+        if client.get_finished() is None:
+            with pytest.raises(SSL.WantReadError):
+                server.do_handshake()
+            client.bio_write(wire.peers.recv(1 << 16))
+    wire.peers.close()
+    server.do_handshake()
+    with pytest.raises(SSL.SysCallError):
+        server.recv(1)

@@ -40,6 +40,14 @@ def _last_error() -> int:
     return int(ffi.getwinerror()[0] if hasattr(ffi, "getwinerror") else ffi.errno)
 
 
+# How a descriptor says that nobody reads it any more.
+_GONE = {errno.EPIPE, errno.ECONNRESET, getattr(errno, "WSAECONNRESET", errno.ECONNRESET)}
+
+
+def _sends_tickets(ssl: CData) -> bool:
+    return bool(lib.SSL_is_server(ssl)) and lib.SSL_version(ssl) == lib.TLS1_3_VERSION
+
+
 class _Framing(NamedTuple):
     """Where in the stream of records we are: what libssl would ask for next."""
 
@@ -123,7 +131,7 @@ class SocketPump:
             self._flush(engine)
             if name not in self._owed:
                 self._owed[name] = self._until_done(engine, operation, self._flush)
-                self._flush(engine)
+                self._flush_last(engine, name)
             result = self._owed.pop(name)
         self._flush_if_free(engine)
         return result
@@ -197,6 +205,20 @@ class SocketPump:
             outcome = self._write_all(engine)
         if outcome is not None:
             raise self._errors.error(outcome)
+
+    def _flush_last(self, engine: Engine, name: str) -> None:
+        """`_flush` behind an operation that has succeeded.
+
+        What a TLS 1.3 server sends behind a handshake is tickets. A client that wanted none may have closed already,
+        which is no failure of the handshake; libssl over a socket takes it so, too.
+        """
+        with self._sending:
+            outcome = self._write_all(engine)
+        if outcome is None:
+            return
+        if name.endswith("handshake") and outcome.errno in _GONE and _sends_tickets(engine.ssl):
+            return
+        raise self._errors.error(outcome)
 
     def _flush_if_free(self, engine: Engine) -> None:
         """Write what can be written, unless another thread is about it; a failure will be found by who must write."""
