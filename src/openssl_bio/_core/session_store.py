@@ -18,7 +18,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar
 
 from openssl_bio._core._lib import CData
 from openssl_bio._core.sealing import checked_key, seal, unseal
@@ -34,7 +34,6 @@ PAUSE = 1.0
 R = TypeVar("R")
 
 
-@runtime_checkable
 class SessionStore(Protocol):
     """What a server's context takes for a store (``set_session_store``); called by any number of threads.
 
@@ -49,6 +48,12 @@ class SessionStore(Protocol):
 
     def remove(self, session_id: bytes) -> None:
         """Forget a session, if it is there."""
+
+
+def refuse_other_than_stores(store: object) -> None:
+    """TypeError for what has not the methods of a `SessionStore`; None is no store, and may be given."""
+    if store is not None and not all(callable(getattr(store, name, None)) for name in ("put", "get", "remove")):
+        raise TypeError(f"a store has put, get and remove; {type(store).__name__} has not")
 
 
 SessionStore.__module__ = "openssl_bio"

@@ -9,7 +9,7 @@ from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.context import ContextCore
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.session_cache import SessionCache
-from openssl_bio._core.session_store import SessionStore
+from openssl_bio._core.session_store import SessionStore, refuse_other_than_stores
 from openssl_bio._core.ticket_keys import TicketKey, TicketKeys, checked_ticket_key
 from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
@@ -172,8 +172,7 @@ class Context(ContextCore, Settings, Callbacks):
         store that fails is left alone for a second, with a line in the log ``openssl_bio.sessions``; handshakes go on.
         Source: ``SSL_CTX_sess_set_get_cb``.
         """
-        if not isinstance(store, SessionStore | None):
-            raise TypeError(f"a store has put, get and remove; {type(store).__name__} has not")
+        refuse_other_than_stores(store)
         self._use_session_store(store)
 
     def set_ticket_keys(self, keys: TicketKeys | None) -> None:

@@ -17,7 +17,7 @@ from openssl_bio._core.client_hello import ClientHello
 from openssl_bio._core.credential import Credential
 from openssl_bio._core.session import SessionCore
 from openssl_bio._core.session_cache import SessionCache
-from openssl_bio._core.session_store import SessionStore
+from openssl_bio._core.session_store import SessionStore, refuse_other_than_stores
 from openssl_bio._core.settings import SettingsCore
 from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.ticket_keys import TicketKey, TicketKeys, checked_ticket_key
@@ -265,8 +265,7 @@ class CallbackSettings(SettingsCore):
         store that fails is left alone for a second, with a line in the log ``openssl_bio.sessions``; handshakes go on.
         Source: ``SSL_CTX_sess_set_get_cb``.
         """
-        if not isinstance(store, SessionStore | None):
-            raise TypeError(f"a store has put, get and remove; {type(store).__name__} has not")
+        refuse_other_than_stores(store)
         self._use_session_store(store)
 
     def set_ticket_keys(self, keys: TicketKeys | None) -> None:
