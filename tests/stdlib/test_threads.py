@@ -30,9 +30,9 @@ def run(*calls: Callable[[], None]) -> None:
         thread.start()
     for thread in threads:
         thread.join(TIMEOUT)
+        if problems:
+            raise problems[0]
         assert not thread.is_alive()
-    if problems:
-        raise problems[0]
 
 
 def patiently(call: Callable[[], Any]) -> Any:
@@ -63,6 +63,19 @@ def test_two_connections_share_two_bios(ca: Identity, server_identity: Identity,
 
     run(talk("client", pair.client), talk("server", pair.server))
     assert received == {"client": DATA, "server": DATA}
+
+
+def test_a_wait_is_no_end(ca: Identity, server_identity: Identity, bio: Any, version: Any) -> None:
+    """A connection that finds its BIO empty at the moment when another thread fills it waits; it sees no end."""
+    client, server = client_context(ca, version=version), server_context(server_identity, version=version)
+    for _ in range(150):
+        pair = Pair(client, server, bio)
+
+        def shake(end: Any) -> Callable[[], None]:
+            return lambda: patiently(end.do_handshake)
+
+        run(shake(pair.client), shake(pair.server))
+        assert pair.client.version() == pair.server.version() is not None
 
 
 def test_one_connection_in_two_threads(done: Pair) -> None:

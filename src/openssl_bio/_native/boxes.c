@@ -311,11 +311,11 @@ size_t obio_box_expect(const obio_box *box, size_t overhead)
 
 /* -- the BIO ------------------------------------------------------------------------------------------------------ */
 
+/* The retry flags are the reader's, who may be in another thread: to clear them here would make his wait an end. */
 static int box_write(BIO *bio, const char *data, size_t size, size_t *written)
 {
     obio_box *box = BIO_get_data(bio);
 
-    BIO_clear_retry_flags(bio);
     *written = size;
     if (box->target == NULL || held(box) > 0 || size > box->target_room - box->target_used)
         return obio_box_put(box, data, size);
