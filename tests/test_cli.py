@@ -340,6 +340,15 @@ def test_starttls(prelude: Callable[[socket.socket], None], files: Path) -> None
     assert "verified yes, for 127.0.0.1" in lines(done.stdout)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Programs that are started obey SIGINT, also if the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_serve_echoes_and_stops(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     with process([*COMMAND, "serve", "--write-ca", str(ca)], "listening") as (server, port):

@@ -294,8 +294,8 @@ def test_server_of_s_client(ca: Identity, server_identity: Identity, tmp_path: P
         listening.settimeout(20)
         address = f"127.0.0.1:{listening.getsockname()[1]}"
         command = ["openssl", "s_client", "-connect", address, "-CAfile", str(ca.certificate_file), "-quiet"]
-        kept = str(tmp_path / "session")
-        for extra in (["-sess_out", kept], ["-sess_in", kept, "-early_data", str(words)]):
+        kept = tmp_path / "session"
+        for extra in (["-sess_out", str(kept)], ["-sess_in", str(kept), "-early_data", str(words)]):
             with started([*command, *extra], tmp_path / "log"):
                 sock, _address = listening.accept()
                 sock.settimeout(None)
@@ -307,7 +307,8 @@ def test_server_of_s_client(ca: Identity, server_identity: Identity, tmp_path: P
                     seen.append((data, connection.early_data_status()))
                     connection.send(b"bye\n")
                     deadline = time.monotonic() + 20
-                    while not Path(kept).exists() and time.monotonic() < deadline:
+                    while not kept.exists() or b"-----END" not in kept.read_bytes():
+                        assert time.monotonic() < deadline
                         time.sleep(0.02)
                     connection.shutdown()
     assert seen == [(b"", "not sent"), (b"early words", "accepted")]

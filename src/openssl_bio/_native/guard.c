@@ -8,8 +8,9 @@
  *
  * A thread that has to wait counts itself and sleeps at the gate, a lock of
  * Python's that whoever leaves opens if anybody waits.  It lets Python go on
- * meanwhile, and looks every 20 ms whether a signal has come, and whether what
- * it waits for is a callback.  A
+ * meanwhile, and tries to take the lock before it asks Python for its turn: that
+ * may take longer than the others leave the lock free.  It looks every 20 ms
+ * whether a signal has come, and whether what it waits for is a callback.  A
  * callback may itself wait for this thread; so after one second in which no
  * look found the object free of callbacks, the wait ends with RuntimeError.
  *
@@ -41,7 +42,8 @@ enum { LOOK_AGAIN = 20000 /* microseconds */, PATIENCE = 50 /* looks */ };
 struct obio_guard {
     PyObject_HEAD
     PyThread_type_lock gate;
-    ATOMIC unsigned long owner; /* 0 for nobody */
+    ATOMIC unsigned long is_open; /* the gate, which may be a semaphore that counts how often it is opened */
+    ATOMIC unsigned long owner;   /* 0 for nobody */
     ATOMIC int waiting;
     unsigned depth;
     unsigned visits;
@@ -51,15 +53,21 @@ struct obio_guard {
 /* Wait until nobody has the lock, and take it.  0, or -1 with an exception set. */
 static int wait_for(obio_guard *guard, unsigned long me)
 {
-    int looks = 0, failed = 0;
+    int looks = 0, failed = 0, taken;
 
     guard->waiting++;
-    while (!failed && !TAKE(&guard->owner, me)) {
+    taken = TAKE(&guard->owner, me);
+    while (!taken && !failed) {
         PyLockStatus woken;
 
         Py_BEGIN_ALLOW_THREADS
         woken = PyThread_acquire_lock_timed(guard->gate, LOOK_AGAIN, 1);
+        if (woken == PY_LOCK_ACQUIRED)
+            guard->is_open = 0;
+        taken = TAKE(&guard->owner, me);
         Py_END_ALLOW_THREADS
+        if (taken) /* a signal's handler may use the object, and is called when this thread is in */
+            break;
         failed = PyErr_CheckSignals() < 0;
         if (guard->callbacks == 0)
             looks = 0;
@@ -91,7 +99,7 @@ void obio_guard_leave(obio_guard *guard)
     if (--guard->depth > 0)
         return;
     guard->owner = 0;
-    if (guard->waiting > 0)
+    if (guard->waiting > 0 && TAKE(&guard->is_open, 1))
         PyThread_release_lock(guard->gate);
 }
 
