@@ -1,7 +1,7 @@
 """Programs that change a context after connections were made from it, which pyOpenSSL 26.2 began to refuse.
 
-What urllib3 (issue 5107) and Twisted (issue 12500, and Scrapy's 7494 behind it) do, with their own code where it is
-installed, and ``import OpenSSL`` giving this package.
+What urllib3 (issue 5107), Twisted (issue 12500) and Scrapy (issue 7494) do, with their own code where it is installed,
+and ``import OpenSSL`` giving this package.
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ import pytest
 from tests.helpers import Identity
 from tests.test_cli import environment
 
-URLLIB3 = """
+SERVER = """
 import http.server, ssl, sys, threading, warnings
 import openssl_bio
 openssl_bio.install_as_pyopenssl()
-warnings.simplefilter("ignore", DeprecationWarning)  # urllib3's, about its own module
-import urllib3
-import urllib3.contrib.pyopenssl
-urllib3.contrib.pyopenssl.inject_into_urllib3()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -39,6 +35,13 @@ of_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 of_server.load_cert_chain(certificate, key)
 server.socket = of_server.wrap_socket(server.socket, server_side=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
+"""
+
+URLLIB3 = """
+warnings.simplefilter("ignore", DeprecationWarning)  # urllib3's, about its own module
+import urllib3
+import urllib3.contrib.pyopenssl
+urllib3.contrib.pyopenssl.inject_into_urllib3()
 context = urllib3.util.ssl_.create_urllib3_context()
 assert type(context).__module__ == "urllib3.contrib.pyopenssl", type(context)
 assert isinstance(context._ctx, openssl_bio.SSL.Context)
@@ -49,6 +52,28 @@ for attempt in range(3):
     context.verify_mode = ssl.CERT_REQUIRED
     context.set_alpn_protocols(["http/1.1"])
     context.options = context.options
+"""
+
+SCRAPY = """
+import scrapy
+from scrapy.crawler import CrawlerProcess
+from OpenSSL import SSL
+
+class Spider(scrapy.Spider):
+    name = "three times each"
+
+    async def start(self):
+        for number in range(3):
+            for host in ("localhost", "127.0.0.1"):
+                yield scrapy.Request(f"https://{host}:{server.server_port}/{number}", callback=self.found)
+
+    def found(self, response):
+        print(response.text, flush=True)
+
+process = CrawlerProcess({"LOG_LEVEL": "ERROR", "DOWNLOAD_TIMEOUT": 30, "TELNETCONSOLE_ENABLED": False})
+process.crawl(Spider)
+process.start()
+assert sys.modules["OpenSSL.SSL"].Context is openssl_bio.SSL.Context
 """
 
 TWISTED = """
@@ -129,7 +154,13 @@ def output(program: str, ca: Identity, server: Identity) -> list[str]:
 
 @pytest.mark.skipif(not has("urllib3.contrib.pyopenssl"), reason="urllib3 is not installed, or knows no pyOpenSSL")
 def test_urllib3(ca: Identity, server_identity: Identity) -> None:
-    assert output(URLLIB3, ca, server_identity) == ["hello"] * 3
+    assert output(SERVER + URLLIB3, ca, server_identity) == ["hello"] * 3
+
+
+@pytest.mark.skipif(not has("scrapy"), reason="Scrapy is not installed")
+def test_scrapy(ca: Identity, server_identity: Identity) -> None:
+    """Its factory of contexts sets the one that it has up again for each connection."""
+    assert output(SERVER + SCRAPY, ca, server_identity) == ["hello"] * 6
 
 
 @pytest.mark.skipif(not has("twisted"), reason="Twisted is not installed")
