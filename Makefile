@@ -46,9 +46,10 @@ fuzz: .venv/test
 	.venv/bin/python -m fuzz.run stream $(SECONDS)
 	.venv/bin/python -m fuzz.run loader $(SECONDS)
 
-# Against Python's ssl, against pyOpenSSL if it is in .venv, and against C.
+# Against Python's ssl, against pyOpenSSL if it is in .venv, and against C; and what one more context costs.
 bench: .venv/built
 	.venv/bin/python -m benchmarks $(ARGS)
+	.venv/bin/python -m benchmarks.contexts
 
 # Instructions an operation, against benchmarks/baseline.json; ARGS=--update writes it. Needs valgrind.
 bench-instructions: .venv/built
