@@ -147,8 +147,9 @@ def test_refused() -> None:
             p12.export(b"", *numbers)
     with pytest.warns(DeprecationWarning, match="str for passphrase is no longer accepted, use bytes"):
         data = p12.export("secret")  # type: ignore[arg-type]
-    with pytest.warns(DeprecationWarning, match="str for passphrase"):
+    with pytest.warns(DeprecationWarning, match="str for passphrase") as caught:
         assert is_full(crypto.load_pkcs12(data, "secret"))  # type: ignore[arg-type]
+    assert [warning.filename for warning in caught] == [__file__]
     p12.set_privatekey(new_key())
     with pytest.raises(crypto.Error) as caught:
         p12.export(b"")

@@ -50,7 +50,8 @@ def _first_argument(*arguments: CData) -> CData:
     return arguments[0]
 
 
-def _ssl_of_store_ctx(_ok: int, store_ctx: CData) -> CData:
+def ssl_of(store_ctx: CData) -> CData:
+    """The ``SSL *`` whose peer is being verified."""
     return lib.X509_STORE_CTX_get_ex_data(store_ctx, lib.SSL_get_ex_data_X509_STORE_CTX_idx())
 
 
@@ -106,7 +107,7 @@ def entry_point(name: str, *, fails: Any, ssl: Callable[..., CData] = _first_arg
     return decorate
 
 
-@entry_point("py_verify", fails=0, ssl=_ssl_of_store_ctx)
+@entry_point("py_verify", fails=0, ssl=lambda _ok, store_ctx: ssl_of(store_ctx))
 def verify(connection: ConnectionCore, ok: int, store_ctx: CData) -> int:
     """A certificate of the chain was checked; true accepts it, whatever was found wrong."""
     certificate = lib.X509_STORE_CTX_get_current_cert(store_ctx)

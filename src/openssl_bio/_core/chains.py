@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.callbacks import entry_point
-from openssl_bio._core.pointers import shared_certificate
+from openssl_bio._core.callbacks import entry_point, ssl_of
+from openssl_bio._core.pointers import certificates_in
 from openssl_bio._core.suspension import SUSPEND
 
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
 
-__all__ = ["LIBCRYPTO", "Refusal", "Verifier", "certificates_in", "install_verifier", "refusal_of"]
+__all__ = ["LIBCRYPTO", "Refusal", "Verifier", "install_verifier", "refusal_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +59,22 @@ def install_verifier(ctx: CData) -> None:
     lib.SSL_CTX_set_cert_verify_callback(ctx, lib.py_cert_verify, ffi.NULL)
 
 
-def certificates_in(stack: CData, connection: ConnectionCore) -> list[CData]:
-    """Owned references to the certificates of a stack, which may be NULL."""
-    if stack == ffi.NULL:
-        return []
-    return [shared_certificate(lib.sk_X509_value(stack, i), connection._errors) for i in range(lib.sk_X509_num(stack))]
-
-
 def refusal_of(connection: ConnectionCore) -> Refusal:
     """Why verification has failed on a connection."""
-    chain = certificates_in(lib.obio_refused_chain(connection.ssl), connection)
+    chain = certificates_in(lib.obio_refused_chain(connection.ssl), connection._errors)
     code = int(lib.SSL_get_verify_result(connection.ssl)) or lib.obio_refused_error(connection.ssl)
     return Refusal(code, lib.obio_refused_depth(connection.ssl), connection._demand.host, chain)
 
 
-def _ssl_of(store_ctx: CData, _arg: CData) -> CData:
-    return lib.X509_STORE_CTX_get_ex_data(store_ctx, lib.SSL_get_ex_data_X509_STORE_CTX_idx())
-
-
-@entry_point("py_cert_verify", fails=0, ssl=_ssl_of)
+@entry_point("py_cert_verify", fails=0, ssl=lambda store_ctx, _arg: ssl_of(store_ctx))
 def cert_verify(connection: ConnectionCore, store_ctx: CData, _arg: CData) -> int:
     """Verify a chain."""
     verifier = connection._verifier()
     good = not verifier.replaces and lib.X509_verify_cert(store_ctx) == 1
     if connection._pending:  # a callback for one certificate has raised
         return 0
-    sent = certificates_in(lib.X509_STORE_CTX_get0_untrusted(store_ctx), connection)
-    built = certificates_in(lib.X509_STORE_CTX_get0_chain(store_ctx), connection)
+    sent = certificates_in(lib.X509_STORE_CTX_get0_untrusted(store_ctx), connection._errors)
+    built = certificates_in(lib.X509_STORE_CTX_get0_chain(store_ctx), connection._errors)
     refusal = None
     if not good and not verifier.replaces:
         code, depth = lib.X509_STORE_CTX_get_error(store_ctx), lib.X509_STORE_CTX_get_error_depth(store_ctx)

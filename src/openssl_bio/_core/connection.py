@@ -28,7 +28,7 @@ from openssl_bio._core.credential import Credential
 from openssl_bio._core.engines import Engine, Guard
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.identity import Identity, copied_certificate
-from openssl_bio._core.pointers import new_buffer, own, shared_certificate, taken
+from openssl_bio._core.pointers import certificates_in, new_buffer, own, taken
 from openssl_bio._core.pump import SocketPump
 from openssl_bio._core.resumption import bound, remembered
 from openssl_bio._core.session import SessionCore
@@ -511,11 +511,7 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
     def _chain(self, function: Callable[[CData], CData]) -> list[CData] | None:
         with self._guard:
             stack = function(self.ssl)
-            if stack == ffi.NULL:
-                return None
-            return [
-                shared_certificate(lib.sk_X509_value(stack, i), self._errors) for i in range(lib.sk_X509_num(stack))
-            ]
+            return None if stack == ffi.NULL else certificates_in(stack, self._errors)
 
     def _client_ca_names(self) -> list[CData]:
         with self._guard:

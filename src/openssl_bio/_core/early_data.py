@@ -16,13 +16,12 @@ from collections.abc import Callable
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import PIECE
-from openssl_bio._core.errors import Kind, Outcome, classify
+from openssl_bio._core.errors import ABORTED, classify
 from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
 
 __all__ = ["EarlyData"]
 
 _DEED = "send or read early data on the connection it was called for"
-_ABORTED = Outcome(Kind.SSL, detail="a callback raised an exception during the handshake")
 
 
 class EarlyData(ConnectionCore):
@@ -65,7 +64,7 @@ class EarlyData(ConnectionCore):
             self._failure = classify(outcome)
         if self._pending:
             if self._failure is None:
-                self._failure = _ABORTED
+                self._failure = ABORTED
                 lib.obio_abort(self.ssl)
             raise self._pending.pop()
         if not outcome.count and outcome.ssl_error != lib.SSL_ERROR_NONE:

@@ -44,7 +44,7 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.errors import ErrorTable, Kind, Outcome, classify
+from openssl_bio._core.errors import ABORTED, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import Guard
 from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
 
@@ -102,7 +102,7 @@ class Engine:
         return int(self._outcome.count)
 
     def _abort(self) -> None:
-        self._failure = Outcome(Kind.SSL, detail="a callback raised an exception during the handshake")
+        self._failure = ABORTED
         lib.obio_abort(self.ssl)
 
     def _unless_ok(self) -> None:

@@ -62,6 +62,10 @@ class ErrorRecord:
     reason: str
     data: str = ""
 
+    def says(self, library: int, *reasons: int) -> bool:
+        """Whether it is one of these reasons (``XXX_R_*``, ``ERR_R_*``) of a library (``ERR_LIB_*``)."""
+        return lib.ERR_GET_LIB(self.code) == library and lib.ERR_GET_REASON(self.code) in reasons
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -95,11 +99,7 @@ def classify(outcome: CData) -> Outcome:
     """What an ``obio_outcome`` of `_native/operations.c` means."""
     records = records_of(outcome)
     kind = _KINDS.get(outcome.ssl_error, Kind.SSL)
-    if any(
-        lib.ERR_GET_LIB(r.code) == lib.ERR_LIB_SSL
-        and lib.ERR_GET_REASON(r.code) == lib.SSL_R_UNEXPECTED_EOF_WHILE_READING
-        for r in records
-    ):
+    if any(record.says(lib.ERR_LIB_SSL, lib.SSL_R_UNEXPECTED_EOF_WHILE_READING) for record in records):
         return Outcome(Kind.EOF, records)
     if kind is Kind.SYSCALL and records:
         kind = Kind.SSL
@@ -110,6 +110,9 @@ def classify(outcome: CData) -> Outcome:
     return Outcome(kind, records, outcome.sys_errno)
 
 
+# What has ended a connection whose callback raised an exception during the handshake.
+ABORTED = Outcome(Kind.SSL, detail="a callback raised an exception during the handshake")
+
 # What libssl says when it refuses the peer's certificate.
 VERIFY_FAILED = ErrorRecord(
     lib.ERR_LIB_SSL << 23 | lib.SSL_R_CERTIFICATE_VERIFY_FAILED, "SSL routines", "certificate verify failed"
@@ -118,10 +121,7 @@ VERIFY_FAILED = ErrorRecord(
 
 def is_verify_failure(record: ErrorRecord) -> bool:
     """libssl refused the peer's certificate."""
-    return bool(
-        lib.ERR_GET_LIB(record.code) == lib.ERR_LIB_SSL
-        and lib.ERR_GET_REASON(record.code) == lib.SSL_R_CERTIFICATE_VERIFY_FAILED
-    )
+    return record.says(lib.ERR_LIB_SSL, lib.SSL_R_CERTIFICATE_VERIFY_FAILED)
 
 
 def clear_queue() -> None:

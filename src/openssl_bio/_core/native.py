@@ -12,7 +12,7 @@ from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, load_engine
-from openssl_bio._core.errors import ErrorTable, Kind, Outcome, classify
+from openssl_bio._core.errors import ABORTED, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK
 from openssl_bio._core.pointers import BytesLike
 
@@ -46,9 +46,7 @@ class Engine(_Engine):
     """One TLS connection over memory; see `engine`."""
 
     _errors: ClassVar[ErrorTable]
-    # What ended a connection whose callback raised during the handshake.
-    _aborted: ClassVar[Outcome] = Outcome(Kind.SSL, detail="a callback raised an exception during the handshake")
-
+    _aborted: ClassVar[Outcome] = ABORTED
     # What ends a connection that could not keep what it was sent.
     _lost: ClassVar[Outcome] = Outcome(Kind.SSL, detail="memory ran out while bytes were received, which are lost")
 

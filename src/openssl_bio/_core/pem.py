@@ -147,5 +147,4 @@ def load_certificates(data: bytes, errors: ErrorTable, what: str) -> list[CData]
 
 def _is_end(records: tuple[ErrorRecord, ...]) -> bool:
     """Whether the failure to read one more block means that there is none."""
-    code = records[-1].code if records else 0
-    return bool(lib.ERR_GET_LIB(code) == lib.ERR_LIB_PEM and lib.ERR_GET_REASON(code) == lib.PEM_R_NO_START_LINE)
+    return bool(records) and records[-1].says(lib.ERR_LIB_PEM, lib.PEM_R_NO_START_LINE)

@@ -48,6 +48,20 @@ def fill(buffer: CData, room: int, data: bytes, what: str) -> int:
     return len(data)
 
 
+def certificates_in(stack: CData, errors: ErrorTable) -> list[CData]:
+    """Owned references to the certificates of a stack that somebody else owns; none for NULL."""
+    if stack == ffi.NULL:
+        return []
+    return [shared_certificate(lib.sk_X509_value(stack, i), errors) for i in range(lib.sk_X509_num(stack))]
+
+
+def taken_certificates(stack: CData, errors: ErrorTable, what: str) -> list[CData]:
+    """Take over a stack of certificates: all of them, each owned."""
+    owned = own(stack, lib.sk_X509_free, errors, what)
+    pointers = [lib.sk_X509_value(owned, i) for i in range(lib.sk_X509_num(owned))]
+    return [own(pointer, lib.X509_free, errors, what) for pointer in pointers]
+
+
 def shared_certificate(certificate: CData, errors: ErrorTable) -> CData:
     """An owned reference to an X509 that somebody else owns too."""
     lib.X509_up_ref(certificate)

@@ -19,7 +19,7 @@ from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorTable, Outcome, clean_queue, take_queue
 from openssl_bio._core.passphrase import NO_PASSPHRASE, PassphraseRequest
 from openssl_bio._core.pem import input_bio, load_certificates, load_private_key
-from openssl_bio._core.pointers import own
+from openssl_bio._core.pointers import own, taken_certificates
 from openssl_bio._core.uris import is_uri, load_uri
 
 __all__ = [
@@ -229,19 +229,11 @@ def _opened(pkcs12: CData, passphrase: bytes | None, name: str) -> Loaded:
     key, leaf, others = ffi.new("EVP_PKEY **"), ffi.new("X509 **"), ffi.new("struct stack_st_X509 **")
     if not lib.PKCS12_parse(pkcs12, ffi.NULL if passphrase is None else passphrase, key, leaf, others):
         raise _not_opened(name, passphrase is None)
-    certificates = _owned_stack(others[0])
+    certificates = [] if others[0] == ffi.NULL else taken_certificates(others[0], LOAD_ERRORS, "PKCS12_parse")
     if leaf[0] != ffi.NULL:
         certificates.insert(0, own(leaf[0], lib.X509_free, LOAD_ERRORS, name))
     owned_key = None if key[0] == ffi.NULL else own(key[0], lib.EVP_PKEY_free, LOAD_ERRORS, name)
     return Loaded(tuple(certificates), owned_key)
-
-
-def _owned_stack(stack: CData) -> list[CData]:
-    if stack == ffi.NULL:
-        return []
-    stack = own(stack, lib.sk_X509_free, LOAD_ERRORS, "PKCS12_parse")
-    pointers = [lib.sk_X509_value(stack, i) for i in range(lib.sk_X509_num(stack))]
-    return [own(pointer, lib.X509_free, LOAD_ERRORS, "PKCS12_parse") for pointer in pointers]
 
 
 def _not_opened(name: str, without: bool) -> BaseException:

@@ -25,8 +25,8 @@ from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorRecord, ErrorTable, Kind, Outcome, take_queue
 from openssl_bio._core.passphrase import PassphraseRequest
-from openssl_bio._core.pem import Path, read_file
-from openssl_bio._core.pointers import own
+from openssl_bio._core.pem import Path, input_bio, read_file
+from openssl_bio._core.pointers import own, taken_certificates
 
 __all__ = ["Trust", "bundle_bytes", "default_paths"]
 
@@ -110,6 +110,12 @@ class Trust:
         """The present X509_STORE."""
         return self.store
 
+    def certificates(self) -> list[CData]:
+        """All certificates, each an owned X509; those of directories once they were needed."""
+        with self._guard:
+            stack = lib.X509_STORE_get1_all_certs(self.store)
+            return taken_certificates(stack, self._errors, "X509_STORE_get1_all_certs")
+
     @property
     def directories(self) -> tuple[bytes, ...]:
         """The directories that are looked in."""
@@ -168,11 +174,10 @@ class Trust:
                 raise self._errors.error(Outcome(Kind.SSL, records, detail=f"there is no certificate or CRL in {what}"))
 
     def _parse(self, data: bytes, what: str) -> CData:
-        memory = ffi.from_buffer(data)
         request = PassphraseRequest()
-        bio = own(lib.BIO_new_mem_buf(memory, len(data)), lib.BIO_free, self._errors, "BIO_new_mem_buf")
-        infos = lib.PEM_X509_INFO_read_bio(bio, ffi.NULL, lib.py_passphrase, request.handle)
-        return own(infos, _free_infos, self._errors, what)
+        with input_bio(data, self._errors) as bio:
+            infos = lib.PEM_X509_INFO_read_bio(bio, ffi.NULL, lib.py_passphrase, request.handle)
+            return own(infos, _free_infos, self._errors, what)
 
     def _add_info(self, store: CData, info: CData, what: str) -> bool:
         if info.x509 != ffi.NULL:
@@ -232,15 +237,10 @@ class Trust:
                     self._add_der(data)
 
     def _add_der(self, data: bytes) -> None:
-        with self._changing() as store:
-            memory = ffi.from_buffer(data)
-            bio = own(lib.BIO_new_mem_buf(memory, len(data)), lib.BIO_free, self._errors, "BIO_new_mem_buf")
+        with input_bio(data, self._errors) as bio:
             certificate = lib.d2i_X509_bio(bio, ffi.NULL)
-            if certificate == ffi.NULL:
-                take_queue()
-                return
-            owned = own(certificate, lib.X509_free, self._errors, "d2i_X509_bio")
-            self._errors.check(lib.X509_STORE_add_cert(store, owned), "X509_STORE_add_cert")
+            if certificate != ffi.NULL:
+                self.add_certificate(own(certificate, lib.X509_free, self._errors, "d2i_X509_bio"))
 
 
 def bundle_bytes(path: Path, read: Callable[[], bytes]) -> bytes:

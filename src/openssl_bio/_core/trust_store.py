@@ -88,10 +88,7 @@ class TrustStore:
 
     def __len__(self) -> int:
         """How many certificates there are; those of directories count once they were needed."""
-        with clean_queue:
-            stack = lib.X509_STORE_get1_all_certs(self._trust.pointer)
-            stack = own(stack, _free_stack, LOAD_ERRORS, "X509_STORE_get1_all_certs")
-            return int(lib.sk_X509_num(stack))
+        return len(self._trust.certificates())
 
     def __bool__(self) -> bool:
         """True: an empty store is one too."""
@@ -143,9 +140,3 @@ def _add_crl(trust: Trust, crl: CData, what: str) -> None:
     with clean_queue:
         owned = own(crl, lib.X509_CRL_free, LOAD_ERRORS, what)
         trust.add_crl(owned)
-
-
-def _free_stack(stack: CData) -> None:
-    for i in range(lib.sk_X509_num(stack)):
-        lib.X509_free(lib.sk_X509_value(stack, i))
-    lib.sk_X509_free(stack)

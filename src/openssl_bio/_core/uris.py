@@ -72,10 +72,7 @@ def _failure(uri: str, request: PassphraseRequest, errors: ErrorTable, name: str
     scheme = uri.partition(":")[0]
     # OpenSSL says the first up to 3.4, and the second since.
     reasons = (lib.OSSL_STORE_R_UNREGISTERED_SCHEME, lib.ERR_R_UNSUPPORTED)
-    unknown = any(
-        lib.ERR_GET_LIB(record.code) == lib.ERR_LIB_OSSL_STORE and lib.ERR_GET_REASON(record.code) in reasons
-        for record in records
-    )
+    unknown = any(record.says(lib.ERR_LIB_OSSL_STORE, *reasons) for record in records)
     if unknown and scheme.lower() != "file":  # which is looked for in two ways, and one complains
         why = f"no provider that OpenSSL has activated knows URIs of {scheme}: (see openssl.cnf)"
     elif request.missing:

@@ -44,9 +44,9 @@ def without_text(value: Any, what: str, stacklevel: int = 3) -> Any:
     return value.encode()
 
 
-def byte_string(value: object, what: str, text: str) -> bytes:
+def byte_string(value: object, what: str, text: str, stacklevel: int = 4) -> bytes:
     """Bytes; a str is taken as `without_text` does; anything else is a TypeError with this text."""
-    value = without_text(value, what, stacklevel=4)
+    value = without_text(value, what, stacklevel)
     if not isinstance(value, bytes):
         raise TypeError(text)
     return value

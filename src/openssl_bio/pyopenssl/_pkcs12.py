@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import Kind, Outcome, clean_queue, take_queue
 from openssl_bio._core.pem import input_bio, written
-from openssl_bio._core.pointers import own
+from openssl_bio._core.pointers import own, taken_certificates
 from openssl_bio.pyopenssl._arguments import byte_string, c_string, integer
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._encoding import as_bytes
@@ -83,10 +83,7 @@ class PKCS12:
         DeprecationWarning.  Raises `Error` if nothing is set, or the key does not belong to the certificate, ValueError
         for a NUL in the passphrase or a key without private part.
         """
-        if passphrase is not None:
-            passphrase = c_string(
-                byte_string(passphrase, "passphrase", "passphrase must be a byte string or None"), "passphrase"
-            )
+        secret = _secret(passphrase)
         integer(iter, "iter", 0)
         integer(maciter, "maciter", -1)
         key = ffi.NULL if self._pkey is None else signing_key(self._pkey)
@@ -95,7 +92,7 @@ class PKCS12:
             for certificate in self._cacerts or ():  # the stack owns nothing: the tuple does
                 CRYPTO_ERRORS.check(lib.sk_X509_push(others, certificate._x509), "sk_X509_push")
             created = lib.PKCS12_create(
-                _or_null(passphrase),
+                _or_null(secret),
                 _or_null(self._friendlyname),
                 key,
                 ffi.NULL if self._cert is None else self._cert._x509,
@@ -113,16 +110,13 @@ def load_pkcs12(buffer: str | bytes, passphrase: bytes | None = None) -> PKCS12:
     Raises `Error` if the file is malformed, has another passphrase or no checksum, or needs OpenSSL's legacy provider;
     ValueError for a NUL in the passphrase.
     """
-    if passphrase is not None:
-        passphrase = c_string(
-            byte_string(passphrase, "passphrase", "passphrase must be a byte string or None"), "passphrase"
-        )
+    secret = _secret(passphrase)
     with input_bio(as_bytes(buffer), CRYPTO_ERRORS) as bio:
         pkcs12 = own(lib.d2i_PKCS12_bio(bio, ffi.NULL), lib.PKCS12_free, CRYPTO_ERRORS, "load_pkcs12")
         # Newer OpenSSLs (3.5 does) read a file that has none, which anybody may have changed.
         CRYPTO_ERRORS.check(lib.PKCS12_mac_present(pkcs12), "load_pkcs12: the file has no checksum")
         key, certificate, others = ffi.new("EVP_PKEY **"), ffi.new("X509 **"), ffi.new("struct stack_st_X509 **")
-        if not lib.PKCS12_parse(pkcs12, _or_null(passphrase or None), key, certificate, others):
+        if not lib.PKCS12_parse(pkcs12, _or_null(secret or None), key, certificate, others):
             raise _failure()
         return _contents(key[0], certificate[0], others[0])
 
@@ -131,9 +125,7 @@ def _contents(key: CData, certificate: CData, others: CData) -> PKCS12:
     """A PKCS12 of what PKCS12_parse found, which is owned from here on."""
     found = PKCS12()
     if others != ffi.NULL:
-        stack = own(others, lib.sk_X509_free, CRYPTO_ERRORS, "PKCS12_parse")
-        pointers = [lib.sk_X509_value(stack, i) for i in range(lib.sk_X509_num(stack))]
-        owned = [own(pointer, lib.X509_free, CRYPTO_ERRORS, "PKCS12_parse") for pointer in pointers]
+        owned = taken_certificates(others, CRYPTO_ERRORS, "PKCS12_parse")
         found._cacerts = tuple(map(X509._wrap, owned)) or None
     if key != ffi.NULL:
         found._pkey = PKey._wrap(own(key, lib.EVP_PKEY_free, CRYPTO_ERRORS, "PKCS12_parse"))
@@ -151,6 +143,13 @@ def _failure() -> BaseException:
     return CRYPTO_ERRORS.error(
         Outcome(Kind.SSL, records, detail=f"load_pkcs12: {_LEGACY}" if legacy else "load_pkcs12")
     )
+
+
+def _secret(passphrase: bytes | None) -> bytes | None:
+    if passphrase is None:
+        return None
+    octets = byte_string(passphrase, "passphrase", "passphrase must be a byte string or None", stacklevel=5)
+    return c_string(octets, "passphrase")
 
 
 def _or_null(text: bytes | None) -> bytes | CData:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import Kind, Outcome, clean_queue
 from openssl_bio._core.pem import Path
-from openssl_bio._core.pointers import own, shared_certificate
+from openssl_bio._core.pointers import certificates_in, own, shared_certificate
 from openssl_bio._core.trust import Trust
 from openssl_bio.pyopenssl._crl import CRL
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
@@ -158,7 +158,7 @@ class X509StoreContext:
             if lib.X509_verify_cert(context) <= 0:
                 raise self._failure(context)
             chain = lib.X509_STORE_CTX_get0_chain(context)
-            found = [_shared(lib.sk_X509_value(chain, i)) for i in range(lib.sk_X509_num(chain))]
+            found = list(map(X509._wrap, certificates_in(chain, CRYPTO_ERRORS)))
             # The context refers to the stack and the store: it goes first.
             ffi.release(context)
             ffi.release(untrusted)
@@ -176,9 +176,5 @@ class X509StoreContext:
             return CRYPTO_ERRORS.failure("X509_verify_cert")
         message = ffi.string(lib.X509_verify_cert_error_string(code)).decode("utf-8")
         current = lib.X509_STORE_CTX_get_current_cert(context)
-        certificate = self._cert if current == ffi.NULL else _shared(current)
+        certificate = self._cert if current == ffi.NULL else X509._wrap(shared_certificate(current, CRYPTO_ERRORS))
         return X509StoreContextError(message, [code, lib.X509_STORE_CTX_get_error_depth(context), message], certificate)
-
-
-def _shared(certificate: CData) -> X509:
-    return X509._wrap(shared_certificate(certificate, CRYPTO_ERRORS))

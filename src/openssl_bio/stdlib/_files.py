@@ -107,11 +107,11 @@ class FileSettings(SettingsCore):
     def get_ca_certs(self, binary_form: bool = False) -> Any:
         """The trusted certificates of authorities, as dicts or in DER; those of directories once they were needed."""
         convert: Callable[[CData], Any] = der if binary_form else certificate_dict
-        return [convert(certificate) for certificate in self._trusted_certificates() if lib.X509_check_ca(certificate)]
+        return [convert(certificate) for certificate in self._trust.certificates() if lib.X509_check_ca(certificate)]
 
     def cert_store_stats(self) -> dict[str, int]:
         """How many certificates, CRLs, and certificates of authorities are trusted."""
-        certificates = self._trusted_certificates()
+        certificates = self._trust.certificates()
         authorities = sum(1 for certificate in certificates if lib.X509_check_ca(certificate))
         return {"x509": len(certificates), "crl": self._trusted_crls(), "x509_ca": authorities}
 
