@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +159,46 @@ def test_an_equal_value_makes_no_new_context(world: World, name: str) -> None:
     compiled = context.ctx
     row.call(world, context)
     assert (connect(context)._generation.ctx == compiled) is not row.again
+
+
+def is_freed_at_once(make: Callable[[], object]) -> bool:
+    """Whether what is made here is gone without the cyclic collector when nobody refers to it."""
+    gc.disable()
+    try:
+        made = weakref.ref(make())
+        return made() is None
+    finally:
+        gc.enable()
+
+
+@every_setter
+def test_no_setting_keeps_its_context(world: World, name: str) -> None:
+    def make() -> object:
+        context = context_for(SETTERS[name])
+        SETTERS[name].call(world, context)
+        return context
+
+    assert is_freed_at_once(make)
+
+
+# What takes a callback away again.
+TAKEN_AWAY: dict[str, Callable[[Any, Any], object]] = {
+    "set_certificate_callback": lambda c, value: c.set_certificate_callback(value),
+    "set_client_hello_callback": lambda c, value: c.set_client_hello_callback(value),
+    "sni_callback": lambda c, value: setattr(c, "sni_callback", value),
+    "_msg_callback": lambda c, value: setattr(c, "_msg_callback", value),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN_AWAY)
+def test_no_callback_that_was_taken_away_keeps_its_context(name: str) -> None:
+    def make() -> object:
+        context = context_for(SETTERS[name])
+        TAKEN_AWAY[name](context, callback)
+        TAKEN_AWAY[name](context, None)
+        return context
+
+    assert is_freed_at_once(make)
 
 
 # Calls that fail.

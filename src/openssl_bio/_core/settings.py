@@ -13,7 +13,7 @@ from typing import Any
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.context import ContextCore
 from openssl_bio._core.identity import copied_certificate, shared_key
-from openssl_bio._core.pointers import own, shared_certificate
+from openssl_bio._core.pointers import own
 
 __all__ = ["SettingsCore"]
 
@@ -92,19 +92,14 @@ class SettingsCore(ContextCore):
 
     # -- messages ---------------------------------------------------------------------------------------------------
 
-    def _on_message(self, callback: Callable[..., Any] | None, value: object) -> None:
-        entry = ffi.NULL if callback is None else lib.py_message
-        self._set(
-            "message",
-            value,
-            lambda ctx: lib.SSL_CTX_set_msg_callback(ctx, entry),
-            callbacks={} if callback is None else {"message": callback},
-        )
+    def _on_message(self, callback: Callable[..., Any], value: object) -> None:
+        entry = lib.py_message
+        self._set_callback("message", callback, value, lambda ctx: lib.SSL_CTX_set_msg_callback(ctx, entry))
 
-    def _forget_messages(self, ctx: CData) -> None:
-        """Take the callback for messages away, unless that for ClientHellos needs them."""
-        wanted = "client_hello" in self._settings
-        lib.SSL_CTX_set_msg_callback(ctx, lib.py_message if wanted else ffi.NULL)
+    def _forget_messages(self) -> None:
+        """Take the callback for messages away; one for ClientHellos goes on being told."""
+        entry = lib.py_message if "client_hello" in self._settings else ffi.NULL
+        self._unset_callback("message", lambda ctx: lib.SSL_CTX_set_msg_callback(ctx, entry))
 
     def _unset_callback(self, name: str, remove: Callable[[CData], object]) -> None:
         """Take a callback away; ``remove`` tells libssl."""
@@ -117,28 +112,9 @@ class SettingsCore(ContextCore):
 
     # -- trust ------------------------------------------------------------------------------------------------------
 
-    def _trusted_certificates(self) -> list[CData]:
-        """Every certificate of the trust store, each an owned X509."""
-        with self._guard:
-            stack = own(
-                lib.X509_STORE_get1_all_certs(self._trust.pointer),
-                _free_stack,
-                self._errors,
-                "X509_STORE_get1_all_certs",
-            )
-            return [
-                shared_certificate(lib.sk_X509_value(stack, i), self._errors) for i in range(lib.sk_X509_num(stack))
-            ]
-
     def _trusted_crls(self) -> int:
         """How many CRLs the trust store has."""
         with self._guard:
             count = int(lib.obio_count_crls(self._trust.pointer))
             self._errors.check(count >= 0, "obio_count_crls")
             return count
-
-
-def _free_stack(stack: CData) -> None:
-    for i in range(lib.sk_X509_num(stack)):
-        lib.X509_free(lib.sk_X509_value(stack, i))
-    lib.sk_X509_free(stack)

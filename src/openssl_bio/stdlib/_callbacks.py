@@ -182,7 +182,7 @@ class CallbackSettings(SettingsCore):
     @_msg_callback.setter
     def _msg_callback(self, callback: Message | None) -> None:
         if callback is None:
-            self._unset_callback("message", self._forget_messages)
+            self._forget_messages()
         elif callable(callback):
             self._on_message(_message_caller(callback), callback)
         else:
