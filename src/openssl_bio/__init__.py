@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openssl_bio._as_pyopenssl import install_as_pyopenssl
     from openssl_bio._core.client_hello import ClientHello, ClientHelloError, parse_client_hello
     from openssl_bio._core.credential import Credential
+    from openssl_bio._core.providers import fips_enabled, load_provider
     from openssl_bio._core.session_cache import SessionCache
     from openssl_bio._core.session_store import MemorySessionStore, RedisSessionStore, SessionStore
     from openssl_bio._core.sources import LoadError
@@ -42,7 +43,9 @@ __all__ = [
     "TrustStore",
     "__version__",
     "crypto",
+    "fips_enabled",
     "install_as_pyopenssl",
+    "load_provider",
     "parse_client_hello",
     "stdlib",
 ]
@@ -62,6 +65,8 @@ _HOMES = {
     "TicketKey": "openssl_bio._core.ticket_keys",
     "TicketKeys": "openssl_bio._core.ticket_keys",
     "TrustStore": "openssl_bio._core.trust_store",
+    "fips_enabled": "openssl_bio._core.providers",
+    "load_provider": "openssl_bio._core.providers",
     "parse_client_hello": "openssl_bio._core.client_hello",
     "install_as_pyopenssl": "openssl_bio._as_pyopenssl",
 }

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from openssl_bio import SSL, __version__, crypto, demo
+from openssl_bio import SSL, __version__, crypto, demo, fips_enabled
 from openssl_bio._connect import Target, connect, parse_target
 from openssl_bio._report import complain, explain, row
 from openssl_bio._run import run_program
@@ -173,6 +173,7 @@ def _version(_: argparse.Namespace) -> int:
         # "built on: ...", 'OPENSSLDIR: "..."'
         row(label, SSL.OpenSSL_version(kind).decode().partition(": ")[2])
     row("Python", sys.version.split()[0])
+    row("FIPS 140 only", "yes" if fips_enabled() else "no")
     context = SSL.Context(SSL.TLS_METHOD)
     for text, version in _VERSIONS.items():
         row(f"TLS {text}", _present(partial(context.set_min_proto_version, version)))

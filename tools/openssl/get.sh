@@ -3,6 +3,7 @@
 #
 # Put OpenSSL VERSION (3.5) from Debian's SUITE into DIR/TAG/include and DIR/TAG/lib, without installing anything.
 # The static libraries of libssl-dev are relinked: the shared ones of a newer suite want a newer glibc than this one.
+# Where the suite has a FIPS provider, it is in DIR/TAG/modules.
 # Exit status 75: the suite could not be reached, or no longer has that version.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -33,8 +34,10 @@ options=(-q -o "Dir::Etc::sourcelist=$apt/suite.sources" -o Dir::Etc::sourcepart
 apt-get "${options[@]}" update >"$apt/log" 2>&1 || unavailable "apt-get update failed, see $apt/log"
 (cd "$apt/debs" && apt-get "${options[@]}" download libssl-dev) >>"$apt/log" 2>&1 ||
     unavailable "apt-get download failed, see $apt/log"
+(cd "$apt/debs" && apt-get "${options[@]}" download openssl-provider-fips) >>"$apt/log" 2>&1 ||
+    echo "Debian $suite has no FIPS provider"
 mkdir -p "$out/root"
-dpkg -x "$apt"/debs/libssl-dev_*.deb "$out/root"
+for package in "$apt"/debs/*.deb; do dpkg -x "$package" "$out/root"; done
 grep -q "OPENSSL_VERSION_STR \"$version\." "$out/root/usr/include/openssl/opensslv.h" \
     "$out"/root/usr/include/*/openssl/opensslv.h 2>/dev/null ||
     unavailable "it has $(basename "$apt"/debs/libssl-dev_*.deb)"
@@ -43,6 +46,8 @@ grep -q "OPENSSL_VERSION_STR \"$version\." "$out/root/usr/include/openssl/openss
 mkdir "$out/include" "$out/lib"
 cp -r "$out/root/usr/include/openssl" "$out/include/"
 cp -r "$out"/root/usr/include/*/openssl "$out/include/" 2>/dev/null || true
+mkdir "$out/modules"
+cp "$out"/root/usr/lib/*/ossl-modules/fips.so "$out/modules/" 2>/dev/null || true
 static=$(dirname "$(find "$out/root" -name libssl.a)")
 
 gcc -std=c11 -O2 -fPIC -c "$here/shim.c" -o "$out/shim.o"

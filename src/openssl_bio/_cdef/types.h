@@ -39,6 +39,7 @@ typedef ... X509_REVOKED;
 typedef ... X509_STORE;
 typedef ... X509_STORE_CTX;
 typedef ... OSSL_STORE_CTX;
+typedef ... OSSL_PROVIDER;
 typedef ... OSSL_STORE_INFO;
 typedef ... UI_METHOD;
 typedef ... X509_VERIFY_PARAM;

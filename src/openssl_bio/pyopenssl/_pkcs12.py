@@ -18,7 +18,7 @@ __all__ = ["PKCS12", "load_pkcs12"]
 
 _LEGACY = (
     "it is encrypted with an old algorithm such as RC2-40: OpenSSL 3 has those in its legacy provider, which is not "
-    "loaded (the system's openssl.cnf can activate it)"
+    "loaded (openssl_bio.load_provider('legacy') activates it)"
 )
 
 
