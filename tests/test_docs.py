@@ -37,6 +37,9 @@ OUTPUT = {
     "nobody responds: refused, application verification failure\n",
     "early_data": "b'GET / HTTP/1.0'\nearly data: accepted",
     "ocsp_stapling": "the certificate is not revoked",
+    "psk": "b'21.5'\nrefused: binder does not verify",
+    "starttls": r"TLSv1.3 b'A SECRET\r\n'",
+    "tls_in_tls": "b'hello'",
 }
 
 
