@@ -13,10 +13,12 @@ import argparse
 import gc
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -143,7 +145,13 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     results = {name: Turns(name, WORKLOADS[name], who, floor).measure(arguments.rounds) for name in names}
     floor.close()
     print(table(results, [*who, *FLOORS]))
-    answer: dict[str, Any] = {"library": SSL.OpenSSL_version(0).decode(), "ratios": results}
+    answer: dict[str, Any] = {
+        "library": SSL.OpenSSL_version(0).decode(),
+        "python": platform.python_version(),
+        "date": f"{date.today():%d %B %Y}",
+        "titles": {name: WORKLOADS[name].title for name in results},
+        "ratios": results,
+    }
     if not arguments.only:
         answer["idle KiB"] = {name: in_own_process(name) for name, s in who.items() if not s.one_call}
         answer["import ms"] = {s.module.__name__: import_milliseconds(s.module.__name__) for s in who.values()}
