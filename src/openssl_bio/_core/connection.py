@@ -263,7 +263,7 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
             self._own_settings["certificate"] = install
 
     def _set_copied(
-        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str
+        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str = ""
     ) -> None:
         with self._guard:
             self._put(name, value, calls, detail)

@@ -254,14 +254,17 @@ class ContextCore(TwinSettings):
     # -- what setting means for a context (see `twins`) -------------------------------------------------------------
 
     def _put(self, name: str, value: Any, calls: tuple[Call, Call], detail: str = "", *, trust: bool = False) -> None:
+        self._set(name, value, self._checked(calls[0], detail), trust=trust)
+
+    def _checked(self, call: Call, detail: str) -> Call:
         errors = self._errors  # what is recorded must not hold the context: it could only be freed by the collector
 
         def apply(ctx: CData) -> None:
-            done = calls[0](ctx)
+            done = call(ctx)
             if detail:
                 errors.check(done, detail)
 
-        self._set(name, value, apply, trust=trust)
+        return apply
 
     def _ask(self, calls: tuple[Call, Call]) -> int:
         return int(calls[0](self.ctx))
@@ -301,11 +304,10 @@ class ContextCore(TwinSettings):
         self._trust.adopt(store._trust)
 
     def _set_copied(
-        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str
+        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str = ""
     ) -> None:
-        errors = self._errors
         callbacks = {} if callback is None else {name: callback}
-        self._set(name, value, lambda ctx: errors.check(calls[0](ctx), detail), callbacks=callbacks)
+        self._set(name, value, self._checked(calls[0], detail), callbacks=callbacks)
 
     # -- what only a context has ------------------------------------------------------------------------------------
 

@@ -22,9 +22,23 @@ from openssl_bio._core.identity import Identity, copied_certificate, shared_key
 Call = Callable[[CData], Any]
 
 
+def _call(function: Callable[..., Any], *arguments: Any) -> Call:
+    """A function of libssl with its arguments behind the pointer."""
+    return lambda target: function(target, *arguments)
+
+
 def _both(on_context: Callable[..., Any], on_connection: Callable[..., Any], *arguments: Any) -> tuple[Call, Call]:
-    """The two functions of libssl, each with its arguments behind the pointer."""
-    return lambda ctx: on_context(ctx, *arguments), lambda ssl: on_connection(ssl, *arguments)
+    return _call(on_context, *arguments), _call(on_connection, *arguments)
+
+
+def _exactly(bits: int, get: Call, clear: Callable[..., Any], add: Callable[..., Any]) -> Call:
+    """What sets these bits and no others, where libssl can add some and clear some."""
+
+    def apply(target: CData) -> None:
+        clear(target, get(target) & ~bits)
+        add(target, bits)
+
+    return apply
 
 
 class TwinSettings(ABC):
@@ -65,9 +79,9 @@ class TwinSettings(ABC):
 
     @abstractmethod
     def _set_copied(
-        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str
+        self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str = ""
     ) -> None:
-        """Set or unset a callback that libssl copies to each SSL; ``calls`` return false if they fail."""
+        """Set or unset a callback that libssl copies to each SSL; calls and detail as for `_put`."""
 
     # -- protocol versions, ciphers, groups -------------------------------------------------------------------------
 
@@ -84,16 +98,11 @@ class TwinSettings(ABC):
 
     def _set_options(self, value: int) -> int:
         """Set exactly these bits, and return those that are set."""
-
-        def on_context(ctx: CData) -> None:
-            lib.SSL_CTX_clear_options(ctx, lib.SSL_CTX_get_options(ctx) & ~value)
-            lib.SSL_CTX_set_options(ctx, value)
-
-        def on_connection(ssl: CData) -> None:
-            lib.SSL_clear_options(ssl, lib.SSL_get_options(ssl) & ~value)
-            lib.SSL_set_options(ssl, value)
-
-        self._put("options", value, (on_context, on_connection))
+        calls = (
+            _exactly(value, lib.SSL_CTX_get_options, lib.SSL_CTX_clear_options, lib.SSL_CTX_set_options),
+            _exactly(value, lib.SSL_get_options, lib.SSL_clear_options, lib.SSL_set_options),
+        )
+        self._put("options", value, calls)
         return self._get_options()
 
     def _add_options(self, bits: int) -> int:
@@ -104,15 +113,11 @@ class TwinSettings(ABC):
         return self._ask((lib.SSL_CTX_get_mode, lib.SSL_get_mode))
 
     def _set_mode(self, value: int) -> int:
-        def on_context(ctx: CData) -> None:
-            lib.SSL_CTX_clear_mode(ctx, lib.SSL_CTX_get_mode(ctx) & ~value)
-            lib.SSL_CTX_set_mode(ctx, value)
-
-        def on_connection(ssl: CData) -> None:
-            lib.SSL_clear_mode(ssl, lib.SSL_get_mode(ssl) & ~value)
-            lib.SSL_set_mode(ssl, value)
-
-        self._put("mode", value, (on_context, on_connection))
+        calls = (
+            _exactly(value, lib.SSL_CTX_get_mode, lib.SSL_CTX_clear_mode, lib.SSL_CTX_set_mode),
+            _exactly(value, lib.SSL_get_mode, lib.SSL_clear_mode, lib.SSL_set_mode),
+        )
+        self._put("mode", value, calls)
         return self._get_mode()
 
     def _add_mode(self, bits: int) -> int:
@@ -155,17 +160,14 @@ class TwinSettings(ABC):
     def _set_tmp_dh(self, key: CData) -> None:
         """Use the parameters of an owned EVP_PKEY for DHE on TLS 1.2."""
 
-        def give(function: Callable[[CData, CData], int], target: CData) -> int:
+        def give(target: CData, function: Callable[[CData, CData], int]) -> int:
             lib.EVP_PKEY_up_ref(key)
             done = function(target, key)
             if not done:
                 lib.EVP_PKEY_free(key)
             return done
 
-        calls = (
-            lambda ctx: give(lib.SSL_CTX_set0_tmp_dh_pkey, ctx),
-            lambda ssl: give(lib.SSL_set0_tmp_dh_pkey, ssl),
-        )
+        calls = _call(give, lib.SSL_CTX_set0_tmp_dh_pkey), _call(give, lib.SSL_set0_tmp_dh_pkey)
         self._put("tmp_dh", key, calls, "the DH parameters cannot be used")
 
     # -- identity ---------------------------------------------------------------------------------------------------
@@ -249,17 +251,8 @@ class TwinSettings(ABC):
     def _on_psk_client(self, callback: Callable[..., Any] | None, value: object) -> None:
         """Ask ``callback(connection, hint or None)`` for an identity and a key; None for nobody."""
         entry = ffi.NULL if callback is None else lib.py_psk_client
-
-        def on_context(ctx: CData) -> bool:
-            lib.SSL_CTX_set_psk_client_callback(ctx, entry)
-            return True
-
-        def on_connection(ssl: CData) -> bool:
-            lib.SSL_set_psk_client_callback(ssl, entry)
-            return True
-
-        calls = (on_context, on_connection)
-        self._set_copied("psk_client", callback, value, calls, "SSL_set_psk_client_callback")
+        calls = _both(lib.SSL_CTX_set_psk_client_callback, lib.SSL_set_psk_client_callback, entry)
+        self._set_copied("psk_client", callback, value, calls)
 
     def _on_psk_server(self, callback: Callable[..., Any] | None, value: object, hint: bytes | None) -> None:
         """Ask ``callback(connection, identity)`` for the key; None for nobody."""
@@ -295,10 +288,8 @@ class TwinSettings(ABC):
         self._put("srtp", profiles, calls, f"no usable SRTP profile in {profiles!r}")
 
     def _on_servername(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_servername
-        self._set_callback(
-            "servername", callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_servername_callback(ctx, entry)
-        )
+        install = _call(lib.SSL_CTX_set_tlsext_servername_callback, lib.py_servername)
+        self._set_callback("servername", callback, value, install)
 
     def _on_client_hello(self, callback: Callable[..., Any], value: object) -> None:
         self._set_callback("client_hello", callback, value, install_client_hello)
@@ -307,52 +298,38 @@ class TwinSettings(ABC):
         self._set_callback("certificate", callback, value, install_certificate)
 
     def _on_alpn_select(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_alpn_select
-        self._set_callback(
-            "alpn_select", callback, value, lambda ctx: lib.SSL_CTX_set_alpn_select_cb(ctx, entry, ffi.NULL)
-        )
+        install = _call(lib.SSL_CTX_set_alpn_select_cb, lib.py_alpn_select, ffi.NULL)
+        self._set_callback("alpn_select", callback, value, install)
 
     @needs("SSL_CTX_set_next_protos_advertised_cb", "an OpenSSL built with NPN")
     def _on_npn_advertise(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_npn_advertise
-        self._set_callback(
-            "npn_advertise",
-            callback,
-            value,
-            lambda ctx: lib.SSL_CTX_set_next_protos_advertised_cb(ctx, entry, ffi.NULL),
-        )
+        install = _call(lib.SSL_CTX_set_next_protos_advertised_cb, lib.py_npn_advertise, ffi.NULL)
+        self._set_callback("npn_advertise", callback, value, install)
 
     @needs("SSL_CTX_set_next_proto_select_cb", "an OpenSSL built with NPN")
     def _on_npn_select(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_npn_select
-        self._set_callback(
-            "npn_select", callback, value, lambda ctx: lib.SSL_CTX_set_next_proto_select_cb(ctx, entry, ffi.NULL)
-        )
+        install = _call(lib.SSL_CTX_set_next_proto_select_cb, lib.py_npn_select, ffi.NULL)
+        self._set_callback("npn_select", callback, value, install)
 
     def _on_ocsp(self, side: str, callback: Callable[..., Any], value: object) -> None:
         """``side`` is "ocsp_server" or "ocsp_client": one C callback serves both."""
-        entry = lib.py_status
-        self._set_callback(side, callback, value, lambda ctx: lib.SSL_CTX_set_tlsext_status_cb(ctx, entry))
+        self._set_callback(side, callback, value, _call(lib.SSL_CTX_set_tlsext_status_cb, lib.py_status))
 
     def _on_info(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_info
-        self._set_callback("info", callback, value, lambda ctx: lib.SSL_CTX_set_info_callback(ctx, entry))
+        self._set_callback("info", callback, value, _call(lib.SSL_CTX_set_info_callback, lib.py_info))
 
     def _on_keylog(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_keylog
-        self._set_callback("keylog", callback, value, lambda ctx: lib.SSL_CTX_set_keylog_callback(ctx, entry))
+        self._set_callback("keylog", callback, value, _call(lib.SSL_CTX_set_keylog_callback, lib.py_keylog))
 
     @needs("SSL_CTX_set_cookie_generate_cb", "an OpenSSL built with DTLS")
     def _on_cookie_generate(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_cookie_generate
-        self._set_callback(
-            "cookie_generate", callback, value, lambda ctx: lib.SSL_CTX_set_cookie_generate_cb(ctx, entry)
-        )
+        install = _call(lib.SSL_CTX_set_cookie_generate_cb, lib.py_cookie_generate)
+        self._set_callback("cookie_generate", callback, value, install)
 
     @needs("SSL_CTX_set_cookie_verify_cb", "an OpenSSL built with DTLS")
     def _on_cookie_verify(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_cookie_verify
-        self._set_callback("cookie_verify", callback, value, lambda ctx: lib.SSL_CTX_set_cookie_verify_cb(ctx, entry))
+        install = _call(lib.SSL_CTX_set_cookie_verify_cb, lib.py_cookie_verify)
+        self._set_callback("cookie_verify", callback, value, install)
 
 
 def _stack_of(names: Sequence[CData], errors: ErrorTable) -> CData:
