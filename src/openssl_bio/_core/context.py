@@ -16,30 +16,21 @@ Invariants: ``_generation`` is None or agrees with ``_settings``; no user code r
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.pointers import new_buffer, own, taken
-from openssl_bio._core.resumption import server_key
-from openssl_bio._core.session import SessionCore, to_der
 from openssl_bio._core.session_cache import SessionCache
-from openssl_bio._core.session_store import Fuse, SessionStore
-from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.trust import Trust
 from openssl_bio._core.trust_store import TrustStore
 from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, same, trust_digest
-
-if TYPE_CHECKING:
-    from openssl_bio._core.connection import ConnectionCore
 
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
 DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
@@ -308,85 +299,3 @@ class ContextCore(TwinSettings):
     ) -> None:
         callbacks = {} if callback is None else {name: callback}
         self._set(name, value, self._checked(calls[0], detail), callbacks=callbacks)
-
-    # -- what only a context has ------------------------------------------------------------------------------------
-
-    def _set_session_cache_mode(self, mode: int) -> int:
-        with self._guard:
-            before = int(lib.SSL_CTX_get_session_cache_mode(self._current().ctx))
-            self._set("session_cache_mode", mode, lambda ctx: lib.SSL_CTX_set_session_cache_mode(ctx, mode))
-            return before
-
-    def _set_timeout(self, seconds: int) -> int:
-        with self._guard:
-            before = int(lib.SSL_CTX_get_timeout(self._current().ctx))
-            self._set("timeout", seconds, lambda ctx: lib.SSL_CTX_set_timeout(ctx, seconds))
-            return before
-
-    def _on_new_session(self, name: str, callback: Callable[..., Any], value: object) -> None:
-        """Call ``callback(connection, SessionCore)`` for each session that can be resumed later.
-
-        ``name`` is "new_session" or "session_cache": one C callback serves both. libssl tells clients of sessions if
-        its cache is on for them; it would then keep each of them for nothing.
-        """
-        entry = lib.py_new_session
-        with self._guard:
-            if "session_cache_mode" not in self._settings:
-                self._set_session_cache_mode(lib.SSL_SESS_CACHE_BOTH | lib.SSL_SESS_CACHE_NO_INTERNAL_STORE)
-            self._set_callback(name, callback, value, lambda ctx: lib.SSL_CTX_sess_set_new_cb(ctx, entry))
-
-    def _use_session_cache(self, cache: SessionCache | None) -> None:
-        def keep(connection: ConnectionCore, session: SessionCore) -> None:
-            key = server_key(connection)
-            if cache is not None and key is not None and not lib.SSL_is_server(connection.ssl):
-                cache._add(key, session)
-
-        self._on_new_session("session_cache", keep, cache)
-        self._session_cache = cache
-
-    def _use_ticket_keys(self, keys: TicketKeys | None) -> None:
-        errors, on = self._errors, keys is not None
-        what = "the ticket keys cannot be used"
-        self._set("ticket_keys", keys, lambda ctx: errors.check(lib.obio_ticket_keys_install(ctx, on), what))
-
-    def _on_ticket_key(self, callback: Callable[..., Any], value: object) -> None:
-        """Ask ``callback(connection, name or None to seal)`` for a TicketKey, or None."""
-        errors, entry = self._errors, lib.py_ticket_key
-
-        def install(ctx: CData) -> None:
-            errors.check(lib.SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, entry), "SSL_CTX_set_tlsext_ticket_key_evp_cb")
-
-        # It takes the place of a ring: one setting of libssl, and so one of ours.
-        self._set("ticket_keys", value, install, callbacks={"ticket_key": callback})
-
-    def _use_session_store(self, store: SessionStore | None) -> None:
-        """Keep a server's sessions in a store, and look for them there; None for libssl's own cache alone."""
-        fuse = None if store is None else Fuse(store)
-        handle = ffi.NULL if fuse is None else ffi.new_handle(fuse)
-        errors, entry = self._errors, lib.py_new_session
-        lookup, remove = (ffi.NULL, ffi.NULL) if fuse is None else (lib.py_get_session, lib.py_remove_session)
-
-        def install(ctx: CData) -> None:
-            errors.check(lib.SSL_CTX_set_ex_data(ctx, HANDLE_INDEX, handle), "SSL_CTX_set_ex_data")
-            lib.SSL_CTX_sess_set_new_cb(ctx, entry)
-            lib.SSL_CTX_sess_set_get_cb(ctx, lookup)
-            lib.SSL_CTX_sess_set_remove_cb(ctx, remove)
-
-        def keep(connection: ConnectionCore, session: SessionCore) -> None:
-            if fuse is not None and _is_stateful(connection.ssl):
-                fuse.put(session.id, to_der(session.session), max(1, int(session.ends - time.time())))
-
-        def find(session_id: bytes) -> CData | None:
-            return None if fuse is None else fuse.get(session_id)
-
-        with self._guard:
-            if "session_cache_mode" not in self._settings:
-                self._set_session_cache_mode(lib.SSL_SESS_CACHE_BOTH | lib.SSL_SESS_CACHE_NO_INTERNAL_STORE)
-            self._set("session_store", store, install, callbacks={"session_store": keep, "get_session": find})
-
-
-def _is_stateful(ssl: CData) -> bool:
-    """Whether this server's client is given a name of its session, and not the session itself in a ticket."""
-    if not lib.SSL_is_server(ssl):
-        return False
-    return bool(lib.SSL_version(ssl) != lib.TLS1_3_VERSION or lib.SSL_get_options(ssl) & lib.SSL_OP_NO_TICKET)

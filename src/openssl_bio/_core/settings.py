@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
-from openssl_bio._core.context import ContextCore
 from openssl_bio._core.identity import copied_certificate, shared_key
 from openssl_bio._core.pointers import own
+from openssl_bio._core.session_settings import SessionSettings
 
 __all__ = ["SettingsCore"]
 
@@ -32,7 +32,7 @@ _COUNTERS: dict[str, Callable[[CData], int]] = {
 }
 
 
-class SettingsCore(ContextCore):
+class SettingsCore(SessionSettings):
     """A context with more settings; see the module's theory of operation."""
 
     def _read(self, function: Callable[[CData], Any]) -> Any:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, lib
-from openssl_bio._core.context import ContextCore
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.session_cache import SessionCache
-from openssl_bio._core.session_store import SessionStore, refuse_other_than_stores
-from openssl_bio._core.ticket_keys import TicketKey, TicketKeys, checked_ticket_key
+from openssl_bio._core.session_settings import SessionSettings
+from openssl_bio._core.ticket_keys import TicketKey, checked_ticket_key
 from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
 from openssl_bio.pyopenssl._callbacks import Callbacks
@@ -51,7 +50,7 @@ def _method(method: int) -> tuple[CData, int]:
     return make(), version
 
 
-class Context(ContextCore, Settings, Callbacks):
+class Context(SessionSettings, Settings, Callbacks):
     """The parameters of TLS connections: pyOpenSSL's ``Context``.
 
     ``method`` is one of the ``*_METHOD`` constants. ValueError("No such protocol") for one that libssl lacks.
@@ -163,28 +162,6 @@ class Context(ContextCore, Settings, Callbacks):
         if not isinstance(cache, SessionCache | None):
             raise TypeError(f"cache must be a SessionCache or None, not {type(cache).__name__}")
         self._use_session_cache(cache)
-
-    def set_session_store(self, store: SessionStore | None) -> None:
-        """As a server, keep sessions in ``store``, and look for them there; None for libssl's own cache alone.
-
-        It is for clients that are given a name of their session instead of a ticket with all of it: those of TLS 1.2
-        without tickets, and with OP_NO_TICKET all. libssl's own cache stores nothing then, unless its mode was set. A
-        store that fails is left alone for a second, with a line in the log ``openssl_bio.sessions``; handshakes go on.
-        Source: ``SSL_CTX_sess_set_get_cb``.
-        """
-        refuse_other_than_stores(store)
-        self._use_session_store(store)
-
-    def set_ticket_keys(self, keys: TicketKeys | None) -> None:
-        """Seal session tickets with ``keys``, which other contexts and processes may have too; None for libssl's own.
-
-        Servers that share keys resume each other's sessions, if their session id context (`set_session_id`) and the way
-        they verify clients are the same.
-        Source: ``SSL_CTX_set_tlsext_ticket_key_evp_cb``; pyOpenSSL has no such method.
-        """
-        if not isinstance(keys, TicketKeys | None):
-            raise TypeError(f"keys must be TicketKeys or None, not {type(keys).__name__}")
-        self._use_ticket_keys(keys)
 
     def set_ticket_key_callback(self, callback: Callable[[Connection, bytes | None], TicketKey | None]) -> None:
         """Ask ``callback(connection, name)`` for the `TicketKey` of each ticket, in place of `set_ticket_keys`.

@@ -17,10 +17,9 @@ from openssl_bio._core.client_hello import ClientHello
 from openssl_bio._core.credential import Credential
 from openssl_bio._core.session import SessionCore
 from openssl_bio._core.session_cache import SessionCache
-from openssl_bio._core.session_store import SessionStore, refuse_other_than_stores
 from openssl_bio._core.settings import SettingsCore
 from openssl_bio._core.suspension import Suspend
-from openssl_bio._core.ticket_keys import TicketKey, TicketKeys, checked_ticket_key
+from openssl_bio._core.ticket_keys import TicketKey, checked_ticket_key
 from openssl_bio.stdlib._certificates import der
 from openssl_bio.stdlib._constants import (
     PROTOCOL_TLS_CLIENT,
@@ -256,27 +255,6 @@ class CallbackSettings(SettingsCore):
         if not 0 <= size < 1 << 32:
             raise ValueError(f"max_early_data is from 0 to 2**32-1, not {size}")
         self._set_max_early_data(size)
-
-    def set_session_store(self, store: SessionStore | None) -> None:
-        """As a server, keep sessions in ``store``, and look for them there; None for libssl's own cache alone.
-
-        It is for clients that are given a name of their session instead of a ticket with all of it: those of TLS 1.2
-        without tickets, and with OP_NO_TICKET all. libssl's own cache stores nothing then, unless its mode was set. A
-        store that fails is left alone for a second, with a line in the log ``openssl_bio.sessions``; handshakes go on.
-        Source: ``SSL_CTX_sess_set_get_cb``.
-        """
-        refuse_other_than_stores(store)
-        self._use_session_store(store)
-
-    def set_ticket_keys(self, keys: TicketKeys | None) -> None:
-        """Seal session tickets with ``keys``, which other contexts and processes may have too; None for libssl's own.
-
-        Servers that share keys resume each other's sessions, if the way they verify clients is the same. Python's
-        ``ssl`` has no such method.
-        """
-        if not isinstance(keys, TicketKeys | None):
-            raise TypeError(f"keys must be TicketKeys or None, not {type(keys).__name__}")
-        self._use_ticket_keys(keys)
 
     def set_ticket_key_callback(self, callback: TicketKeyFor) -> None:
         """Ask ``callback(connection, name)`` for the `TicketKey` of each ticket, in place of `set_ticket_keys`.
