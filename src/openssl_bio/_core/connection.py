@@ -1,4 +1,4 @@
-"""One TLS connection: the engine, and what can be asked of it and set on it.
+"""One TLS connection: the engine, what can be asked of it (`getters`), and what can be set on it.
 
 Theory of operation.  A connection owns its ``SSL *`` and keeps the generation of the context it was made from, so that
 a context may change meanwhile.  The SSL carries a handle to a weak reference to the connection: a connection that is
@@ -19,16 +19,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.bio import ByteBox, foreign_bio
 from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.credential import Credential
-from openssl_bio._core.engines import Engine, Guard
+from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import Kind, Outcome
-from openssl_bio._core.identity import Identity, copied_certificate
-from openssl_bio._core.pointers import certificates_in, new_buffer, own, taken
+from openssl_bio._core.getters import Getters
+from openssl_bio._core.identity import Identity
+from openssl_bio._core.pointers import own
 from openssl_bio._core.pump import SocketPump
 from openssl_bio._core.resumption import bound, remembered
 from openssl_bio._core.session import SessionCore
@@ -57,7 +58,7 @@ _COPIED = frozenset(
 )
 
 
-class ConnectionCore(Engine, TwinSettings, Suspendable):
+class ConnectionCore(Getters, TwinSettings, Suspendable):
     """A connection over memory; the faces name its methods."""
 
     _pump: SocketPump | None = None
@@ -360,6 +361,11 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
                 lib.X509_VERIFY_PARAM_set_hostflags(param, flags)
                 self._errors.check(lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0), what)
 
+    def _request_ocsp(self) -> None:
+        with self._guard:
+            done = lib.SSL_set_tlsext_status_type(self.ssl, lib.TLSEXT_STATUSTYPE_ocsp)
+            self._errors.check(done, "SSL_set_tlsext_status_type")
+
     # -- what is demanded of the peer, and which sessions meet it ---------------------------------------------------
 
     @contextmanager
@@ -414,12 +420,7 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
             self._errors.check(done, "SSL_SESSION_set1_id_context")
         self._is_separate = separate
 
-    # -- settings of extensions -------------------------------------------------------------------------------------
-
-    def _request_ocsp(self) -> None:
-        with self._guard:
-            done = lib.SSL_set_tlsext_status_type(self.ssl, lib.TLSEXT_STATUSTYPE_ocsp)
-            self._errors.check(done, "SSL_set_tlsext_status_type")
+    # -- sessions ---------------------------------------------------------------------------------------------------
 
     def _set_session(self, session: SessionCore) -> None:
         """Resume a session; ValueError if it is another context's, or was verified with less than is demanded."""
@@ -441,88 +442,6 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
         """What the face calls the server, if that says more than the name that is sent, or verified."""
         return None
 
-    # -- what was negotiated ----------------------------------------------------------------------------------------
-
-    def _get(self, function: Callable[[CData], Any]) -> Any:
-        """Ask libssl something that takes the SSL alone and gives an int."""
-        with self._guard:
-            return function(self.ssl)
-
-    def _get_text(self, function: Callable[[CData], CData]) -> bytes | None:
-        """Ask libssl for a C string; None where there is none."""
-        with self._guard:
-            text = function(self.ssl)
-            return None if text == ffi.NULL else bytes(ffi.string(text))
-
-    def _get_cipher(self, function: Callable[[CData], CData]) -> CData | None:
-        with self._guard:
-            cipher = lib.SSL_get_current_cipher(self.ssl)
-            return None if cipher == ffi.NULL else function(cipher)
-
-    def _get_ciphers(self) -> list[str]:
-        with self._guard:
-            names: list[str] = []
-            while (name := lib.SSL_get_cipher_list(self.ssl, len(names))) != ffi.NULL:
-                names.append(ffi.string(name).decode())
-            return names
-
-    def _get_group(self) -> str | None:
-        with self._guard:
-            if lib.SSL_get_session(self.ssl) == ffi.NULL:
-                return None
-            group = lib.SSL_get_negotiated_group(self.ssl)
-            name = lib.SSL_group_to_name(self.ssl, group) if group else ffi.NULL
-            return None if name == ffi.NULL else ffi.string(name).decode()
-
-    def _selected(self, function: Callable[[CData, CData, CData], None]) -> bytes:
-        """The protocol that ALPN or NPN chose, b"" if none."""
-        with self._guard:
-            data, size = ffi.new("unsigned char **"), ffi.new("unsigned int *")
-            function(self.ssl, data, size)
-            return taken(data[0], size[0]) if size[0] else b""
-
-    @needs("SSL_get0_next_proto_negotiated", "an OpenSSL built with NPN")
-    def _selected_npn(self) -> bytes:
-        return self._selected(lib.SSL_get0_next_proto_negotiated)
-
-    @needs("SSL_get_selected_srtp_profile", "an OpenSSL built with SRTP")
-    def _selected_srtp(self) -> bytes:
-        with self._guard:
-            profile = lib.SSL_get_selected_srtp_profile(self.ssl)
-            return b"" if profile == ffi.NULL else bytes(ffi.string(profile.name))
-
-    def _get_server_name(self) -> bytes | None:
-        return self._get_text(lambda ssl: lib.SSL_get_servername(ssl, lib.TLSEXT_NAMETYPE_host_name))
-
-    # -- certificates -----------------------------------------------------------------------------------------------
-
-    def _peer_certificate(self) -> CData | None:
-        with self._guard:
-            certificate = lib.SSL_get1_peer_certificate(self.ssl)
-            if certificate == ffi.NULL:
-                return None
-            return own(certificate, lib.X509_free, self._errors, "SSL_get1_peer_certificate")
-
-    def _own_certificate(self) -> CData | None:
-        with self._guard:
-            certificate = lib.SSL_get_certificate(self.ssl)
-            return None if certificate == ffi.NULL else copied_certificate(certificate, self._errors)
-
-    def _chain(self, function: Callable[[CData], CData]) -> list[CData] | None:
-        with self._guard:
-            stack = function(self.ssl)
-            return None if stack == ffi.NULL else certificates_in(stack, self._errors)
-
-    def _client_ca_names(self) -> list[CData]:
-        with self._guard:
-            stack = lib.SSL_get_client_CA_list(self.ssl)
-            if stack == ffi.NULL:
-                return []
-            names = (lib.sk_X509_NAME_value(stack, i) for i in range(lib.sk_X509_NAME_num(stack)))
-            return [own(lib.X509_NAME_dup(n), lib.X509_NAME_free, self._errors, "X509_NAME_dup") for n in names]
-
-    # -- secrets ----------------------------------------------------------------------------------------------------
-
     def _get_session(self) -> SessionCore | None:
         with self._guard:
             session = lib.SSL_get1_session(self.ssl)
@@ -535,34 +454,6 @@ class ConnectionCore(Engine, TwinSettings, Suspendable):
         with self._guard:
             done = lib.SSL_is_init_finished(self.ssl) and lib.SSL_new_session_ticket(self.ssl)
             self._errors.check(done, "a ticket can be sent by a TLS 1.3 server after the handshake")
-
-    def _get_bytes(self, function: Callable[[CData, CData, int], int]) -> bytes:
-        """What ``size_t function(SSL *, buffer, size)`` gives; all of these fit a digest's size."""
-        with self._guard:
-            buffer = new_buffer(lib.EVP_MAX_MD_SIZE)
-            return taken(buffer, function(self.ssl, buffer, lib.EVP_MAX_MD_SIZE))
-
-    def _master_key(self) -> bytes | None:
-        with self._guard:
-            session = lib.SSL_get_session(self.ssl)
-            if session == ffi.NULL:
-                return None
-            buffer = new_buffer(lib.EVP_MAX_MD_SIZE)
-            return taken(buffer, lib.SSL_SESSION_get_master_key(session, buffer, lib.EVP_MAX_MD_SIZE))
-
-    def _export(self, label: bytes, size: int, context: bytes | None) -> bytes:
-        with self._guard:
-            # Older libssl reads a session that is not there yet.
-            if not lib.SSL_is_init_finished(self.ssl):
-                raise self._errors.failure("keying material can be exported after the handshake")
-            if size == 0:
-                return b""
-            buffer = new_buffer(size)
-            done = lib.SSL_export_keying_material(
-                self.ssl, buffer, size, label, len(label), context or b"", len(context or b""), context is not None
-            )
-            self._errors.check(done == 1, "SSL_export_keying_material")
-            return taken(buffer, size)
 
 
 def _refuse(session: SessionCore, demand: Demand, context: ContextCore, generation: Generation) -> None:

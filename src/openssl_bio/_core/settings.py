@@ -1,4 +1,4 @@
-"""More settings of contexts: verification flags, a single group, messages; and counters.
+"""More settings of contexts, which the face of the stdlib has: verification flags, messages, and counters.
 
 Theory of operation.  As in `context`: each setter applies its setting to an SSL_CTX that no connection uses yet, and
 records it as a value and a function that applies it again.  Where libssl keeps bits, the value is all of them, so that
