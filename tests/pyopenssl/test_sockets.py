@@ -31,30 +31,32 @@ class Wire:
     peers: socket.socket
     threads: ThreadPoolExecutor
     open: ExitStack
+    ca: Identity
+    identity: Identity
 
-    def server(self, identity: Identity) -> ssl.SSLSocket:
+    def server(self) -> ssl.SSLSocket:
         """The peer as a server, whose handshake is still to come."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(identity.certificate_file, identity.key_file)
+        context.load_cert_chain(self.identity.certificate_file, self.identity.key_file)
         tls = context.wrap_socket(self.peers, server_side=True, do_handshake_on_connect=False)
         return self.open.enter_context(tls)
 
-    def client(self, ca: Identity) -> ssl.SSLSocket:
+    def client(self) -> ssl.SSLSocket:
         """The peer as a client, whose handshake is still to come."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(ca.certificate_file)
+        context.load_verify_locations(self.ca.certificate_file)
         tls = context.wrap_socket(self.peers, server_hostname="example.test", do_handshake_on_connect=False)
         return self.open.enter_context(tls)
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def wire(ca: Identity, server_identity: Identity) -> Iterator[Wire]:
     ours, peers = socket.socketpair()
     for end in (ours, peers):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
     peers.settimeout(PATIENCE)
     with ThreadPoolExecutor(4) as pool, ExitStack() as stack, ours, peers:
-        yield Wire(ours, peers, pool, stack)
+        yield Wire(ours, peers, pool, stack, ca, server_identity)
 
 
 def echo(peer: ssl.SSLSocket) -> bytes:
@@ -74,6 +76,12 @@ def client_over(context: SSL.Context, sock: Any) -> SSL.Connection:
     return connection
 
 
+def server_over(context: SSL.Context, sock: Any) -> SSL.Connection:
+    connection = SSL.Connection(context, sock)
+    connection.set_accept_state()
+    return connection
+
+
 def finish(connection: SSL.Connection) -> None:
     """Close from both sides."""
     while not connection.shutdown():
@@ -89,17 +97,10 @@ def read_exactly(connection: SSL.Connection, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("as_descriptor", [False, True], ids=["socket", "descriptor"])
-def test_client_echo(
-    version: int,
-    as_descriptor: bool,
-    ca: Identity,
-    server_identity: Identity,
-    wire: Wire,
-) -> None:
+def test_client_echo(as_descriptor: bool, client: SSL.Context, wire: Wire) -> None:
     """A blocking client sends more than the kernel keeps, and gets it back."""
-    ours = wire.ours
-    answer = wire.threads.submit(echo, wire.server(server_identity))
-    connection = client_over(client_context(version, ca), ours.fileno() if as_descriptor else ours)
+    answer = wire.threads.submit(echo, wire.server())
+    connection = client_over(client, wire.ours.fileno() if as_descriptor else wire.ours)
     connection.do_handshake()
     sent = os.urandom(300_000)
     writing = wire.threads.submit(connection.sendall, sent)
@@ -109,26 +110,19 @@ def test_client_echo(
     assert answer.result(PATIENCE) == sent
 
 
-def test_server_echo(
-    version: int,
-    ca: Identity,
-    server_identity: Identity,
-    wire: Wire,
-) -> None:
+def test_server_echo(server: SSL.Context, wire: Wire) -> None:
     """A blocking server answers a client that shakes hands by its first write."""
-    ours = wire.ours
 
-    def client() -> bytes:
-        peer = wire.client(ca)
+    def ask() -> bytes:
+        peer = wire.client()
         peer.do_handshake()
         peer.sendall(b"a question")
         answer = peer.recv(100)
         peer.unwrap().close()
         return answer
 
-    answer = wire.threads.submit(client)
-    connection = SSL.Connection(server_context(version, server_identity), ours)
-    connection.set_accept_state()
+    answer = wire.threads.submit(ask)
+    connection = server_over(server, wire.ours)
     assert connection.recv(100) == b"a question"
     assert connection.send(b"an answer") == 9
     finish(connection)
@@ -150,16 +144,9 @@ def until_done(connection: SSL.Connection, operation: Callable[[], Any], wants: 
 
 
 @pytest.mark.parametrize("timeout", [0.0, 5.0], ids=["non-blocking", "time-out"])
-def test_socket_that_does_not_block(
-    version: int,
-    timeout: float,
-    ca: Identity,
-    server_identity: Identity,
-    wire: Wire,
-) -> None:
+def test_socket_that_does_not_block(timeout: float, client: SSL.Context, wire: Wire) -> None:
     """The caller is told what to wait for; `select` sees what is left; a repeated send loses and doubles nothing."""
-    ours = wire.ours
-    ours.settimeout(timeout)
+    wire.ours.settimeout(timeout)
     wants: list[type[SSL.Error]] = []
 
     def until_wanted(error: type[SSL.Error]) -> None:
@@ -169,7 +156,7 @@ def test_socket_that_does_not_block(
             time.sleep(0.001)
 
     def peer() -> bytes:
-        tls = wire.server(server_identity)
+        tls = wire.server()
         until_wanted(SSL.WantReadError)
         tls.do_handshake()
         until_wanted(SSL.WantWriteError)
@@ -181,7 +168,7 @@ def test_socket_that_does_not_block(
         return data
 
     received = wire.threads.submit(peer)
-    connection = client_over(client_context(version, ca), ours)
+    connection = client_over(client, wire.ours)
     until_done(connection, connection.do_handshake, wants)
     sent, done = os.urandom(400_000), 0
     while done < len(sent):
@@ -198,68 +185,50 @@ def test_socket_that_does_not_block(
     assert until_done(connection, connection.shutdown, wants) is True
 
 
-def test_select_sees_every_record(
-    version: int,
-    ca: Identity,
-    server_identity: Identity,
-    wire: Wire,
-) -> None:
+def test_select_sees_every_record(client: SSL.Context, wire: Wire) -> None:
     """One recv of a record's size takes one record, so that `select` tells of the others."""
-    ours = wire.ours
 
     def peer() -> None:
-        tls = wire.server(server_identity)
+        tls = wire.server()
         tls.do_handshake()
         for _ in range(3):
             tls.sendall(b"x" * 100)
         tls.recv(1)
 
     wire.threads.submit(peer)
-    connection = client_over(client_context(version, ca), ours)
+    connection = client_over(client, wire.ours)
     connection.do_handshake()
     for _ in range(3):
-        assert select.select([ours], [], [], PATIENCE)[0]
+        assert select.select([wire.ours], [], [], PATIENCE)[0]
         assert connection.recv(1 << 14) == b"x" * 100
         assert connection.pending() == 0
     connection.sendall(b"!")
 
 
-def test_plaintext_after_the_end_stays_in_the_socket(
-    version: int,
-    ca: Identity,
-    server_identity: Identity,
-    wire: Wire,
-) -> None:
+def test_plaintext_after_the_end_stays_in_the_socket(client: SSL.Context, wire: Wire) -> None:
     """Bytes behind the peer's close_notify are not TLS's: the socket still has them."""
-    ours = wire.ours
 
     def peer() -> None:
-        tls = wire.server(server_identity)
+        tls = wire.server()
         tls.do_handshake()
         plain = tls.unwrap()
         plain.sendall(b"plain again")
         plain.detach()
 
     done = wire.threads.submit(peer)
-    connection = client_over(client_context(version, ca), ours)
+    connection = client_over(client, wire.ours)
     connection.do_handshake()
     with pytest.raises(SSL.ZeroReturnError):
         connection.recv(10)
     assert connection.shutdown() is True
-    assert ours.recv(100) == b"plain again"
+    assert wire.ours.recv(100) == b"plain again"
     done.result(PATIENCE)
 
 
-def test_reader_that_waits_stalls_no_writer(
-    version: int,
-    ca: Identity,
-    server_identity: Identity,
-    wire: Wire,
-) -> None:
+def test_reader_that_waits_stalls_no_writer(client: SSL.Context, wire: Wire) -> None:
     """One thread waits in recv while another sends what the peer's answer depends on."""
-    ours = wire.ours
-    answer = wire.threads.submit(echo, wire.server(server_identity))
-    connection = client_over(client_context(version, ca), ours)
+    answer = wire.threads.submit(echo, wire.server())
+    connection = client_over(client, wire.ours)
     connection.do_handshake()
     waiting: Future[bytes] = wire.threads.submit(connection.recv, 100)
     with pytest.raises(TimeoutError):
@@ -270,33 +239,33 @@ def test_reader_that_waits_stalls_no_writer(
     assert answer.result(PATIENCE) == b"now"
 
 
-def test_36_connect_accept_and_delegation(version: int, ca: Identity, server_identity: Identity) -> None:
+def test_36_connect_accept_and_delegation(client: SSL.Context, server: SSL.Context) -> None:
     """`connect`, `connect_ex`, `accept` and `sock_shutdown` are the socket's, and so is every unknown attribute."""
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
-        listener = SSL.Connection(server_context(version, server_identity), listening)
+        listener = SSL.Connection(server, listening)
         address = listener.getsockname()
         for connect in ("connect", "connect_ex"):
             accepted = pool.submit(listener.accept)
-            client = SSL.Connection(client_context(version, ca), socket.socket())
-            assert getattr(client, connect)(address) in (None, 0)
-            server, peer = accepted.result(PATIENCE)
-            assert isinstance(server, SSL.Connection)
-            assert server.get_context() is listener.get_context()
-            assert peer == client.getsockname()
-            handshake = pool.submit(server.do_handshake)
-            client.do_handshake()
+            near = SSL.Connection(client, socket.socket())
+            assert getattr(near, connect)(address) in (None, 0)
+            far, peer = accepted.result(PATIENCE)
+            assert isinstance(far, SSL.Connection)
+            assert far.get_context() is listener.get_context()
+            assert peer == near.getsockname()
+            handshake = pool.submit(far.do_handshake)
+            near.do_handshake()
             handshake.result(PATIENCE)
-            server.sock_shutdown(socket.SHUT_WR)
+            far.sock_shutdown(socket.SHUT_WR)
             with pytest.raises(SSL.SysCallError) as cut:
-                client.recv(1)
+                near.recv(1)
             assert cut.value.args == (-1, "Unexpected EOF")
-            client.close()
-            server.close()
+            near.close()
+            far.close()
     with socket.socket() as unconnected:
-        client = SSL.Connection(client_context(version, ca), unconnected)
-        assert client.connect_ex(address) == errno.ECONNREFUSED
+        near = SSL.Connection(client, unconnected)
+        assert near.connect_ex(address) == errno.ECONNREFUSED
         with pytest.raises(ConnectionRefusedError):
-            client.connect(address)
+            near.connect(address)
 
 
 def test_36_memory_connections_have_no_socket(client: SSL.Context) -> None:
@@ -328,15 +297,14 @@ def test_35_what_is_no_socket(client: SSL.Context) -> None:
         SSL.Connection(client, closed)
 
 
-def test_transport_errors_have_their_errno(version: int, ca: Identity, server_identity: Identity, wire: Wire) -> None:
+def test_transport_errors_have_their_errno(client: SSL.Context, wire: Wire) -> None:
     """A socket that was closed, and one whose peer is gone."""
-    ours, peers = wire.ours, wire.peers
-    connection = client_over(client_context(version, ca), ours)
-    peers.close()
+    connection = client_over(client, wire.ours)
+    wire.peers.close()
     with pytest.raises(SSL.SysCallError) as broken:
         connection.do_handshake()
     assert broken.value.args == (errno.EPIPE, "EPIPE")
-    ours.close()
+    wire.ours.close()
     with pytest.raises(SSL.SysCallError) as closed:
         connection.do_handshake()
     assert closed.value.args == (errno.EBADF, "EBADF")
@@ -344,57 +312,41 @@ def test_transport_errors_have_their_errno(version: int, ca: Identity, server_id
 
 def test_plain_http_is_no_tls(client: SSL.Context, wire: Wire) -> None:
     """The header tells libssl, which does not wait for a body."""
-    ours, peers = wire.ours, wire.peers
-    peers.sendall(b"HTTP/1.1 400 Bad Request\r\n")
-    connection = client_over(client, ours)
+    wire.peers.sendall(b"HTTP/1.1 400 Bad Request\r\n")
+    connection = client_over(client, wire.ours)
     with pytest.raises(SSL.Error) as wrong:
         connection.do_handshake()
     assert not isinstance(wrong.value, SSL.SysCallError)
 
 
-def test_failed_handshake_alerts_the_peer(
-    version: int,
-    ca: Identity,
-    client_identity: Identity,
-    wire: Wire,
-) -> None:
+def test_failed_handshake_alerts_the_peer(server: SSL.Context, wire: Wire) -> None:
     """The alert is out before the error is raised."""
-    ours = wire.ours
 
     def peer() -> str | None:
         try:
-            wire.client(ca).do_handshake()
+            wire.client().do_handshake()
         except ssl.SSLError as error:
             return error.reason
         return None
 
     reason = wire.threads.submit(peer)
-    context = server_context(version, client_identity)
-    context.set_alpn_select_callback(lambda _c, _p: b"")
 
     def refuse(_connection: SSL.Connection) -> None:
         raise KeyError("refused")
 
-    context.set_tlsext_servername_callback(refuse)
-    connection = SSL.Connection(context, ours)
-    connection.set_accept_state()
+    server.set_tlsext_servername_callback(refuse)
+    connection = server_over(server, wire.ours)
     with pytest.raises(KeyError, match="refused"):
         connection.do_handshake()
     assert "UNRECOGNIZED_NAME" in (reason.result(PATIENCE) or "")
 
 
-def test_41_shorter_retry_is_refused(
-    version: int,
-    ca: Identity,
-    server_identity: Identity,
-    wire: Wire,
-) -> None:
+def test_41_shorter_retry_is_refused(client: SSL.Context, wire: Wire) -> None:
     """What was sealed cannot be taken back: a retry with less data says so."""
-    ours = wire.ours
-    ours.setblocking(False)
-    tls = wire.server(server_identity)
+    wire.ours.setblocking(False)
+    tls = wire.server()
     shaken = wire.threads.submit(tls.do_handshake)
-    connection = client_over(client_context(version, ca), ours)
+    connection = client_over(client, wire.ours)
     wants: list[type[SSL.Error]] = []
     until_done(connection, connection.do_handshake, wants)
     shaken.result(PATIENCE)
@@ -412,8 +364,7 @@ def test_context_of_one_version_over_pipes(version: int, server_identity: Identi
     """Anything with a fileno will do: one end of a socket pair as a file object."""
     left, right = socket.socketpair()
     with left, right, left.makefile("rwb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
-        server = SSL.Connection(server_context(version, server_identity), right)
-        server.set_accept_state()
+        server = server_over(server_context(version, server_identity), right)
         done = pool.submit(server.do_handshake)
         client = client_over(context_of(version), file)
         client.do_handshake()
@@ -424,12 +375,8 @@ def test_context_of_one_version_over_pipes(version: int, server_identity: Identi
 
 def test_client_that_leaves_before_the_tickets(ca: Identity, server_identity: Identity, wire: Wire) -> None:
     """A TLS 1.3 handshake has succeeded when the client is content, though it reads no ticket any more."""
-    server, client = (
-        SSL.Connection(server_context(SSL.TLS1_3_VERSION, server_identity), wire.ours),
-        SSL.Connection(client_context(SSL.TLS1_3_VERSION, ca)),
-    )
-    server.set_accept_state()
-    client.set_connect_state()
+    server = server_over(server_context(SSL.TLS1_3_VERSION, server_identity), wire.ours)
+    client = client_over(client_context(SSL.TLS1_3_VERSION, ca), None)
     wire.ours.setblocking(False)
 
     def carry() -> None:
