@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-import openssl_bio
+from tests import programs
 
-SOURCE = str(Path(openssl_bio.__file__).resolve().parents[1])
 INSTALL = "import openssl_bio\nopenssl_bio.install_as_pyopenssl()\n"
 
 
 def python(*arguments: str, folder: Path | None = None, status: int = 0) -> str:
     """Run Python, and give what it prints; on stderr, if its exit status is to be another than 0."""
-    paths = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": paths, "PYTHONWARNINGS": "default"},
-        check=False,
-    )
+    done = programs.python(*arguments, folder=folder, PYTHONWARNINGS="default")
     assert done.returncode == status, done.stderr
     return done.stderr if status else done.stdout
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -16,29 +15,21 @@ from pathlib import Path
 
 import pytest
 
-import openssl_bio
 from openssl_bio import SSL, _connect, _report
 from openssl_bio._throwaway import issue, make_authority
 from openssl_bio.demo import records
 from tests.helpers import Identity
 from tests.interop.test_servers import Server, Setup, gnutls_serv, serving
 from tests.interop.test_servers import s_server as s_server_of_files
+from tests.programs import environment, python
 
 OPENSSL = shutil.which("openssl")
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="there is no openssl command")
-SOURCE = str(Path(openssl_bio.__file__).resolve().parents[1])
 COMMAND = [sys.executable, "-m", "openssl_bio"]
 
 
-def environment(**more: str) -> dict[str, str]:
-    paths = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **more}
-
-
 def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, env=environment(**more), check=False
-    )
+    return python("-m", "openssl_bio", *arguments, **more)
 
 
 def lines(output: str) -> list[str]:

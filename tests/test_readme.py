@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from openssl_bio import crypto
 from tests.helpers import Identity
-from tests.test_cli import environment
+from tests.programs import printed
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -24,13 +22,4 @@ def test_the_program(ca: Identity, server_identity: Identity, tmp_path: Path) ->
     # Read from top to bottom: a later block goes on with what an earlier one has.
     program = "\n".join(re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL))
     assert "hello" in program
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed("-W", "error", "-c", program, folder=tmp_path)

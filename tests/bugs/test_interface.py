@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
 import socket
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +15,7 @@ from openssl_bio import SSL, stdlib
 from tests.bugs.ends import Boom, Ends
 from tests.bugs.test_errors import raising
 from tests.helpers import Identity, Pair, client_context, server_context
+from tests.programs import printed
 from tests.test_names import TABLES, absent, found, names
 
 
@@ -133,11 +131,7 @@ def test_D23_no_allocation_of_the_library_stays(tmp_path: Path) -> None:
     script = tmp_path / "counting.py"
     script.write_text(COUNTING)
     kinds = "good failed raising abandoned"
-    command = [sys.executable, "-X", "faulthandler", str(script), ":".join(sorted(paths)), kinds]
-    root = Path(__file__).parents[2]
-    environment = os.environ | {"PYTHONPATH": f"{root}:{Path(SSL.__file__).parents[1]}"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
-    assert (done.returncode, done.stdout) == (0, "flat\n"), done.stderr
+    assert printed("-X", "faulthandler", script, ":".join(sorted(paths)), kinds) == "flat\n"
 
 
 # -- E24: setters -----------------------------------------------------------------------------------------------------

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from openssl_bio import SSL
 from tests.helpers import Identity
+from tests.programs import python
 
-ROOT = Path(__file__).parents[2]
 PREAMBLE = """
 import contextlib, os, socket, sys, threading, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -180,9 +178,7 @@ def run(script: str, identity: Identity, tmp_path: Path) -> subprocess.Completed
     """Run a script after the preamble."""
     path = tmp_path / "script.py"
     path.write_text(PREAMBLE + script)
-    command = [sys.executable, "-X", "faulthandler", str(path), identity.certificate_file, identity.key_file]
-    environment = os.environ | {"PYTHONPATH": str(Path(SSL.__file__).parents[1])}
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment, cwd=ROOT, check=False)
+    return python("-X", "faulthandler", path, identity.certificate_file, identity.key_file)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 
 import pytest
 
+from tests.programs import python
+
 
 def run(engine: str, code: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OPENSSL_BIO_ENGINE": engine}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    return python("-c", code, OPENSSL_BIO_ENGINE=engine)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.contexts.pki import new_root
+from tests.programs import printed
 
 PIN = "1234"
 MODULES = [Path("/usr/lib/softhsm/libsofthsm2.so"), Path("/usr/lib64/pkcs11/libsofthsm2.so")]
@@ -72,26 +72,21 @@ def test_a_key_in_a_token(tmp_path: Path, kind: str) -> None:
         "openssl_conf = start\n[start]\nproviders = both\n[both]\ndefault = one\npkcs11 = two\n[one]\nactivate = 1\n"
         f"[two]\nmodule = {module}\npkcs11-module-path = {token_module}\nactivate = 1\n"
     )
-    path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), *sys.path]))
-    environment = {
-        **os.environ,
-        "PYTHONPATH": path,
+    configuration = {
         "SOFTHSM2_CONF": str(tmp_path / "softhsm2.conf"),
         "OPENSSL_CONF": str(tmp_path / "openssl.cnf"),
     }
     start = [tool, "--init-token", "--free", "--label", "tests", "--pin", PIN, "--so-pin", PIN]
     put = [tool, "--import", str(tmp_path / "key.pem"), "--token", "tests", "--label", "mine", "--id", "01"]
-    quiet = {**environment, "OPENSSL_CONF": "/dev/null"}
+    quiet = {**os.environ, **configuration, "OPENSSL_CONF": "/dev/null"}
     for command in (start, [*put, "--pin", PIN]):
         subprocess.run(command, check=True, env=quiet, timeout=60, capture_output=True)
     (tmp_path / "key.pem").unlink()
     uri = "pkcs11:token=tests;object=mine;type=private"
 
     def said(*arguments: str) -> list[str]:
-        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "cert.pem"), str(tmp_path / "root.pem"), *arguments]
-        done = subprocess.run(command, env=environment, timeout=60, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
+        files = tmp_path / "cert.pem", tmp_path / "root.pem"
+        return printed("-c", PROGRAM, *files, *arguments, **configuration).splitlines()
 
     assert said(uri, PIN) == ["handshake"] * 4
     assert said(f"{uri}?pin-value={PIN}") == ["handshake"] * 4

@@ -7,13 +7,11 @@ and ``import OpenSSL`` giving this package.
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 
 import pytest
 
 from tests.helpers import Identity
-from tests.test_cli import environment
+from tests.programs import printed
 
 SERVER = """
 import http.server, ssl, sys, threading, warnings
@@ -139,17 +137,8 @@ def has(module: str) -> bool:
 
 def output(program: str, ca: Identity, server: Identity) -> list[str]:
     """What a program prints that is given an authority, a certificate and its key."""
-    files = [str(path) for path in (ca.certificate_file, server.certificate_file, server.key_file)]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *files],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    files = ca.certificate_file, server.certificate_file, server.key_file
+    return printed("-c", program, *files).splitlines()
 
 
 @pytest.mark.skipif(not has("urllib3.contrib.pyopenssl"), reason="urllib3 is not installed, or knows no pyOpenSSL")
