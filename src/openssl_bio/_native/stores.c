@@ -14,6 +14,27 @@
 
 #include "stores.h"
 
+/* What is in a store, until it is given back; NULL with the error queued.  Before 3.3 the store is locked meanwhile. */
+static STACK_OF(X509_OBJECT) *borrow(X509_STORE *store)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    return X509_STORE_get1_objects(store);
+#else
+    return X509_STORE_lock(store) ? X509_STORE_get0_objects(store) : NULL;
+#endif
+}
+
+static void give_back(X509_STORE *store, STACK_OF(X509_OBJECT) *objects)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    (void)store;
+    sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
+#else
+    (void)objects;
+    X509_STORE_unlock(store);
+#endif
+}
+
 static int add_all(X509_STORE *to, const STACK_OF(X509_OBJECT) *objects)
 {
     for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
@@ -32,20 +53,13 @@ static int add_all(X509_STORE *to, const STACK_OF(X509_OBJECT) *objects)
 /* Add what `from` has by reference.  Returns 1, or 0 with the error queued and `to` half filled. */
 int obio_add_to_store(X509_STORE *to, X509_STORE *from)
 {
+    STACK_OF(X509_OBJECT) *objects = borrow(from);
     int ok;
-#if OPENSSL_VERSION_NUMBER >= 0x30300000L
-    STACK_OF(X509_OBJECT) *objects = X509_STORE_get1_objects(from);
 
     if (objects == NULL)
         return 0;
     ok = add_all(to, objects);
-    sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
-#else
-    if (!X509_STORE_lock(from))
-        return 0;
-    ok = add_all(to, X509_STORE_get0_objects(from));
-    X509_STORE_unlock(from);
-#endif
+    give_back(from, objects);
     return ok;
 }
 
@@ -58,26 +72,14 @@ int obio_copy_store(X509_STORE *to, X509_STORE *from)
 /* How many CRLs there are; -1 with the error queued if that cannot be told. */
 int obio_count_crls(X509_STORE *store)
 {
+    STACK_OF(X509_OBJECT) *objects = borrow(store);
     int count = 0;
-#if OPENSSL_VERSION_NUMBER >= 0x30300000L
-    STACK_OF(X509_OBJECT) *objects = X509_STORE_get1_objects(store);
 
     if (objects == NULL)
         return -1;
-#else
-    const STACK_OF(X509_OBJECT) *objects;
-
-    if (!X509_STORE_lock(store))
-        return -1;
-    objects = X509_STORE_get0_objects(store);
-#endif
     for (int i = 0; i < sk_X509_OBJECT_num(objects); i++)
         count += X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i)) != NULL;
-#if OPENSSL_VERSION_NUMBER >= 0x30300000L
-    sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
-#else
-    X509_STORE_unlock(store);
-#endif
+    give_back(store, objects);
     return count;
 }
 
@@ -118,19 +120,12 @@ static int digest_all(const STACK_OF(X509_OBJECT) *objects, X509_VERIFY_PARAM *p
 /* Returns 1, or 0 with the error queued. */
 int obio_digest_store(X509_STORE *store, unsigned char *digest)
 {
+    STACK_OF(X509_OBJECT) *objects = borrow(store);
     int ok;
-#if OPENSSL_VERSION_NUMBER >= 0x30300000L
-    STACK_OF(X509_OBJECT) *objects = X509_STORE_get1_objects(store);
 
     if (objects == NULL)
         return 0;
     ok = digest_all(objects, X509_STORE_get0_param(store), digest);
-    sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
-#else
-    if (!X509_STORE_lock(store))
-        return 0;
-    ok = digest_all(X509_STORE_get0_objects(store), X509_STORE_get0_param(store), digest);
-    X509_STORE_unlock(store);
-#endif
+    give_back(store, objects);
     return ok;
 }
