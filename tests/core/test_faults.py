@@ -52,6 +52,10 @@ UNREACHED: dict[str, str] = {
     "obio_transfer_fill": "the same",
     "obio_key_digest": "C calls it, and tests do",
     "X509_REQ_add1_attr": "puts back what was there, after X509_REQ_add_extensions has failed",
+    "EVP_default_properties_is_fips_enabled": "answers yes or no",
+    "OSSL_PROVIDER_available": "the same",
+    "OSSL_PROVIDER_set_default_search_path": "of the whole process; test_providers.py has processes of its own",
+    "OSSL_PROVIDER_try_load": "the same; test_providers.py asks for providers that there are not",
 }
 # What the C engine calls for itself.
 OF_THE_REFERENCE_ENGINE = {
