@@ -236,14 +236,24 @@ def serving(handler: Any, context: Any) -> Iterator[int]:
     def call(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(TIMEOUT)
 
+    writers: set[asyncio.StreamWriter] = set()
+
+    async def noted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
+        await handler(reader, writer)
+
     async def stop() -> None:
         listening.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        # A transport that is still about to close would be left open with the loop.
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
-    listening = call(asyncio.start_server(handler, "127.0.0.1", 0, ssl=context))
+    listening = call(asyncio.start_server(noted, "127.0.0.1", 0, ssl=context))
     try:
         yield listening.sockets[0].getsockname()[1]
     finally:

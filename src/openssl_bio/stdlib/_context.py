@@ -159,7 +159,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         session: Any = None,
     ) -> SSLSocket:
         """A connection over a stream socket, which it takes over; ``sock`` itself is left without one."""
-        return self.sslsocket_class._create(  # type: ignore[attr-defined, no-any-return]
+        return self.sslsocket_class._create(
             sock=sock,
             server_side=server_side,
             do_handshake_on_connect=do_handshake_on_connect,
@@ -178,8 +178,10 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         owner: SSLSocket | None = None,
         session: Any = None,
     ) -> SocketObject:
-        """What Python's ``SSLSocket`` calls for its ``_sslobj``."""
-        connection = SSLObject._connect(self, None, None, server_side, server_hostname, session, owner)
+        """What Python's ``SSLSocket`` calls for its ``_sslobj``, and gevent's with a socket that knows its own."""
+        name = encoded_hostname(server_hostname)
+        owner = getattr(owner, "_sslsock", lambda: owner)()
+        connection = SSLObject._connect(self, None, None, server_side, name, session, owner)
         return SocketObject(sock, connection)
 
     def _encode_hostname(self, hostname: str | bytes | None) -> str | None:

@@ -5,6 +5,9 @@ makes files.  It asks another object for the TLS, its ``_sslobj``.  Here that is
 memory and the core's pump between it and the socket.  The pump waits where the socket blocks; a socket with a timeout
 does not block for the system, and `SocketObject` waits for it.
 
+gevent puts a class of its own in the place of Python's, with sockets that never block and a constructor; patched first,
+it is what ours is made of, and does the waiting.
+
 Several threads may use one socket.  A write that has to wait is begun again later, so writers take turns; readers do
 not take part in that, but when one of them has read, all look again: its bytes may be for another.
 """
@@ -205,6 +208,17 @@ class SSLSocket(ssl.SSLSocket):
     """A socket with TLS: what `SSLContext.wrap_socket` returns."""
 
     _sslobj: SocketObject | None
+
+    @classmethod
+    def _create(cls, *, context: SSLContext, session: Any = None, **options: Any) -> SSLSocket:
+        """What `SSLContext.wrap_socket` calls. RuntimeError if Python's class is another one than on import."""
+        if not issubclass(cls, ssl.SSLSocket):
+            raise RuntimeError("ssl was patched after openssl_bio.stdlib had been imported: patch first (gevent)")
+        make = getattr(super(), "_create", None)
+        if make is None:
+            return cls(_context=context, _session=session, **options)
+        created: SSLSocket = make(context=context, session=session, **options)
+        return created
 
     def _tls(self) -> Any:
         self._checkClosed()  # type: ignore[attr-defined]
