@@ -428,11 +428,6 @@ def test_93_chains(ca: Identity, server_identity: Identity, client_identity: Ide
     assert pair.server.get_unverified_chain() == [near, root]  # with the leaf, which libssl leaves out on servers
 
 
-def test_94_npn_is_gone(done: Pair) -> None:
-    with pytest.warns(DeprecationWarning, match="NPN is deprecated"):
-        assert done.client.selected_npn_protocol() is None
-
-
 def test_95_channel_bindings(done: Pair, version: Any) -> None:
     """Both ends have the same bytes; tls-unique is for TLS 1.2, tls-exporter for TLS 1.3."""
     right, wrong = "tls-unique", "tls-exporter"

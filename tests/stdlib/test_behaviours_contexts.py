@@ -295,11 +295,6 @@ def test_111_ciphersuites() -> None:
     assert all(c["protocol"] != "TLSv1.3" for c in context.get_ciphers())
 
 
-def test_111_npn_is_gone() -> None:
-    with pytest.warns(DeprecationWarning, match="NPN"), pytest.raises(AttributeError, match="_set_npn_protocols"):
-        stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT).set_npn_protocols(["a"])
-
-
 def test_groups_and_signatures(ca: Identity, server_identity: Identity) -> None:
     """set_groups, set_ecdh_curve, set_client_sigalgs, set_server_sigalgs: of Python 3.15."""
     client, server = client_context(ca), server_context(server_identity)

@@ -86,7 +86,7 @@ SETTERS: dict[str, Row] = {
 ELSEWHERE = {
     "load_default_certs": "what the machine trusts; tested with TrustStore",
     "set_default_verify_paths": "the same",
-    "set_npn_protocols": "there is no NPN any more",
+    "set_npn_protocols": "in test_npn.py: not every OpenSSL has it",
     "set_ticket_key_callback": "another form of set_ticket_keys, which it replaces",
     "set_session_store": "shown with two servers and a failing store in sessions/test_store.py",
     "max_early_data": "shown with what a client sends in sessions/test_early_data.py",

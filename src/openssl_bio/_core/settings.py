@@ -110,6 +110,13 @@ class SettingsCore(SessionSettings):
             del self._callbacks[name]
             self._current().callbacks.pop(name, None)
 
+    @needs("SSL_CTX_set_next_proto_select_cb", "an OpenSSL built with NPN")
+    def _unset_npn(self) -> None:
+        self._unset_callback(
+            "npn_advertise", lambda ctx: lib.SSL_CTX_set_next_protos_advertised_cb(ctx, ffi.NULL, ffi.NULL)
+        )
+        self._unset_callback("npn_select", lambda ctx: lib.SSL_CTX_set_next_proto_select_cb(ctx, ffi.NULL, ffi.NULL))
+
     # -- trust ------------------------------------------------------------------------------------------------------
 
     def _trusted_crls(self) -> int:

@@ -381,9 +381,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Offer these protocols as a client; as a server, choose the first of them that the client offers too."""
-        names = [bytes(name, "ascii") for name in alpn_protocols]
-        if not all(1 <= len(name) <= 255 for name in names):
-            raise ssl.SSLError("ALPN protocols must be 1 to 255 in length")
+        names = _protocol_names("ALPN", alpn_protocols)
         self._set_alpn(join_protocols(names))
 
         def choose(_connection: object, offered: list[bytes]) -> bytes | None:
@@ -392,13 +390,36 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         self._on_alpn_select(choose, tuple(names))
 
     def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:
-        """DeprecationWarning and AttributeError: Python's ``ssl`` has no NPN any more."""
+        """On TLS 1.2, advertise these protocols as a server; as a client, choose the server's first that is among them.
+
+        Without a common one the client chooses its own first. No protocols switch NPN off. ``ssl.SSLError`` for a name
+        of a wrong length, NotImplementedError if this OpenSSL was built without NPN; DeprecationWarning.
+        """
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute '_set_npn_protocols'")
+        names = _protocol_names("NPN", npn_protocols)
+        self._negotiate_npn(names)
+
+    def _negotiate_npn(self, names: list[bytes]) -> None:
+        if not names:
+            self._unset_npn()
+            return
+
+        def choose(_connection: object, advertised: list[bytes]) -> bytes:
+            return next((name for name in advertised if name in names), names[0])
+
+        self._on_npn_advertise(lambda _connection: names, tuple(names))
+        self._on_npn_select(choose, tuple(names))
 
     def session_stats(self) -> dict[str, int]:
         """How many handshakes there were with this context's present settings, and what became of sessions."""
         return self._counters()
+
+
+def _protocol_names(kind: str, protocols: Iterable[str]) -> list[bytes]:
+    names = [bytes(name, "ascii") for name in protocols]
+    if not all(1 <= len(name) <= 255 for name in names):
+        raise ssl.SSLError(f"{kind} protocols must be 1 to 255 in length")
+    return names
 
 
 def _integer(value: object) -> int:

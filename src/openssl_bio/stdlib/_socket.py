@@ -236,6 +236,12 @@ class SSLSocket(ssl.SSLSocket):
         chain: list[bytes] = self._tls().get_unverified_chain()
         return chain
 
+    def selected_npn_protocol(self) -> str | None:
+        """As `SSLObject.selected_npn_protocol`."""
+        self._checkClosed()  # type: ignore[attr-defined]
+        name: str | None = None if self._sslobj is None else self._sslobj.selected_npn_protocol()
+        return name
+
     def group(self) -> str | None:
         """As `SSLObject.group`."""
         name: str | None = self._tls().group()
