@@ -46,10 +46,12 @@ fuzz: .venv/test
 	.venv/bin/python -m fuzz.run stream $(SECONDS)
 	.venv/bin/python -m fuzz.run loader $(SECONDS)
 
-# Against Python's ssl, against pyOpenSSL if it is in .venv, and against C; and what one more context costs.
+# Against Python's ssl, against pyOpenSSL if it is in .venv, and against C; what one more context
+# costs, and how cost grows.
 bench: .venv/built
 	.venv/bin/python -m benchmarks $(ARGS)
 	.venv/bin/python -m benchmarks.contexts
+	.venv/bin/python -m benchmarks.growth
 
 # Instructions an operation, against benchmarks/baseline.json; ARGS=--update writes it. Needs valgrind.
 bench-instructions: .venv/built

@@ -74,12 +74,12 @@ def ping_pong_until_dry(pair: tuple[End, End], count: int) -> None:
         _read_dry(client)
 
 
-def small_records(pair: tuple[End, End], count: int) -> None:
-    """One chunk of 1000 records, read until it is dry; the sealing is measured too."""
+def small_records(pair: tuple[End, End], count: int, records: int = 1000) -> None:
+    """Chunks of many records, read until they are dry; the sealing is measured too."""
     client, server = pair
     data = b"x" * 200
     for _ in range(count):
-        for _ in range(1000):
+        for _ in range(records):
             client.write(data)
         server.feed(client.take(LARGE_CHUNK))
         _read_dry(server)

@@ -1,7 +1,7 @@
 """The pictures of the documentation, drawn whenever it is built: handshakes as they really went, and measurements.
 
-Sphinx calls `setup`.  What was measured is in ``benchmark.json``, as ``make bench ARGS='--json docs/benchmark.json'``
-wrote it.
+Sphinx calls `setup`.  What was measured is in ``benchmark.json`` and ``growth.json``, as `benchmarks` and
+`benchmarks.growth` wrote them with ``--json``.
 """
 
 from __future__ import annotations
@@ -104,6 +104,21 @@ def ratios(measured: dict[str, Any]) -> Figure:
     return figure
 
 
+def growth(measured: dict[str, dict[str, list[tuple[int, float]]]]) -> Figure:
+    """Cost for one unit of work as something grows, a picture for each."""
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    for axes, (title, who) in zip(figure.subplots(2, 2).flat, measured.items(), strict=True):
+        for name, points in who.items():
+            axes.plot(*zip(*points, strict=True), marker="o", label=name)
+        if points[-1][0] > 10:
+            axes.set_xscale("log", base=2)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(title)
+        axes.set_ylabel("microseconds")
+        axes.legend()
+    return figure
+
+
 def ratios_in_words(measured: dict[str, Any]) -> str:
     """The same as a table, with where it was measured."""
     table: dict[str, dict[str, dict[str, float]]] = measured["ratios"]
@@ -125,6 +140,7 @@ def draw(_app: object) -> None:
         (FIGURES / f"handshake-{name}.svg").write_text(text, "utf-8")
     measured = json.loads((HERE / "benchmark.json").read_text("utf-8"))
     ratios(measured).savefig(FIGURES / "ratios.svg")
+    growth(json.loads((HERE / "growth.json").read_text("utf-8"))).savefig(FIGURES / "growth.svg")
     (FIGURES / "ratios.md").write_text(ratios_in_words(measured), "utf-8")
 
 
