@@ -239,6 +239,27 @@ def test_B16_data_before_an_alert_is_delivered(version: int, ca: Identity, serve
         pair.client.recv(100)
 
 
+@pytest.mark.parametrize("way", ["recv", "recv_into"])
+def test_B16_exception_without_data_leaves_nothing(way: str, ca: Identity, server_identity: Identity) -> None:
+    """A callback raises while a ticket is read, and no data comes with that: a later read wants data, as ever."""
+    ends = Ends("pyOpenSSL", SSL.TLS1_3_VERSION, ca, server_identity)
+    armed: list[Boom] = []
+    client = ends.client()
+    client.set_info_callback(lambda *_: raising(armed.pop())() if armed else None)
+    pair = ends.pair(client)
+    assert ends.shake(pair) == {}
+    pair.server.new_session_ticket()
+    pair.server.do_handshake()
+    ends.move(pair)
+    armed.append(Boom())
+    with pytest.raises(Boom):
+        pair.client.recv(100) if way == "recv" else pair.client.recv_into(bytearray(100))
+    assert pair.client.send(b"x") == 1
+    with pytest.raises(SSL.WantReadError):
+        pair.client.recv(100)
+    assert pair.client.pending() == 0
+
+
 def test_B9_peer_that_says_no_text(version: int, ca: Identity, server_identity: Identity) -> None:
     """A server name that is no ASCII fails the handshake as a TLS error, and the callback is not asked."""
     ends = Ends("ssl", version, ca, server_identity)

@@ -6,220 +6,156 @@ and then once for each of them, with that one failing.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
+import re
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from openssl_bio import SSL, _openssl
-from tests import helpers
+from openssl_bio import SSL, LoadError, TicketKeys, _openssl, stdlib
+from openssl_bio._core.engines import ENGINE
 from tests.core.faults import real
-from tests.helpers import Identity, Pair
-from tests.stdlib import helpers as stdlib_helpers
+from tests.core.scenarios import exchanges
+from tests.core.scenarios_native import SCENARIOS, Contexts, Stream, distrusted, refused
+from tests.core.scenarios_sessions import SCENARIOS as SESSIONS
+from tests.core.test_faults import world
+from tests.core.world import Scenario, World
+from tests.helpers import Identity
+
+
+class _Site(ctypes.Structure):
+    """`shim_site` of shim.h: a place in our C where something is called that can fail."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("file", ctypes.c_char_p),
+        ("caller", ctypes.c_char_p),
+        ("line", ctypes.c_int),
+        ("failed", ctypes.c_int),
+    )
 
 
 class _State(ctypes.Structure):
     _fields_ = (
         ("calls", ctypes.c_long),
         ("fails_at", ctypes.c_long),
-        ("name", ctypes.c_char_p),
-        ("file", ctypes.c_char_p),
-        ("line", ctypes.c_int),
+        ("fault", ctypes.POINTER(_Site)),
+        ("first", ctypes.POINTER(ctypes.POINTER(_Site))),
+        ("last", ctypes.POINTER(ctypes.POINTER(_Site))),
     )
 
 
+__all__ = ["world"]
+
 shim = _State.in_dll(ctypes.CDLL(_openssl.__file__), "obio_shim")
-PLAINTEXT = bytes(range(256)) * 200
-
-
-class Contexts:
-    """What the scenarios make connections from."""
-
-    def __init__(self, ca: Identity, server: Identity, client: Identity) -> None:
-        self.ca, self.server, self.client = ca, server, client
-
-    def pair(self, version: int = SSL.TLS1_3_VERSION) -> Pair:
-        return Pair(
-            helpers.client_context(version, self.ca, self.client), helpers.server_context(version, self.server, self.ca)
-        )
-
-    def stdlib(self, bio: Any) -> stdlib_helpers.Pair:
-        client = stdlib_helpers.client_context(self.ca)
-        return stdlib_helpers.Pair(client, stdlib_helpers.server_context(self.server), bio)
-
-    def dtls(self) -> Pair:
-        client, server = SSL.Context(SSL.DTLS_METHOD), SSL.Context(SSL.DTLS_METHOD)
-        server.use_certificate(self.server.certificate)
-        server.use_privatekey(self.server.key)
-        server.set_cookie_generate_callback(lambda _: b"cookie")
-        server.set_cookie_verify_callback(lambda _, cookie: cookie == b"cookie")
-        return Pair(client, server)
-
-
-@pytest.fixture(scope="module")
-def world(ca: Identity, server_identity: Identity, client_identity: Identity) -> Contexts:
-    return Contexts(ca, server_identity, client_identity)
-
-
-# -- scenarios: what is made, and what is done to it --------------------------------------------------------------
-
-
-def shaken(made: Pair) -> None:
-    made.handshake()
-
-
-class Received:
-    """A pair, and what its server has received."""
-
-    def __init__(self, pair: Pair) -> None:
-        self.pair, self.data = pair.handshake(), bytearray()
-
-    def rest(self) -> None:
-        """Receive what there is left, as a user does who was told of an error."""
-        self.pair.move()
-        while True:
-            self.data += self.pair.server.recv(1 << 16)
-
-
-def exchange(made: Received) -> None:
-    """Data, received in every way there is."""
-    client, server = made.pair.client, made.pair.server
-    client.sendall(PLAINTEXT)
-    made.pair.move()
-    assert PLAINTEXT.startswith(server.recv(10, 2))
-    buffer = bytearray(1000)
-    while len(made.data) < 3000:
-        made.data += buffer[: server.recv_into(buffer)]
-    while len(made.data) < len(PLAINTEXT):
-        made.data += server.recv(1 << 16)
-
-
-def has_hole(made: Any) -> bool:
-    """Whether something was lost in the middle of what a connection gave."""
-    if not isinstance(made, Received):
-        return False
-    with contextlib.suppress(SSL.Error, MemoryError):
-        made.rest()
-    return not PLAINTEXT.startswith(bytes(made.data))
-
-
-def one_call(made: Pair) -> None:
-    ciphertext = made.client.send_data(PLAINTEXT) + made.client.send_data_many([b"a", b"b"])
-    assert made.server.receive_data(ciphertext) == PLAINTEXT + b"ab"
-
-
-def closing(made: Pair) -> None:
-    for end in (made.client, made.server, made.server, made.client):
-        end.shutdown()
-        made.move()
-
-
-def cut(made: Pair) -> None:
-    """The peer's bytes end without close_notify, and libssl's error says so."""
-    made.client.bio_shutdown()
-    with pytest.raises(SSL.SysCallError):
-        made.client.recv(10)
-
-
-def refused(made: Pair) -> None:
-    """A handshake that a callback ends."""
-
-    def refuse(*_arguments: Any) -> None:
-        raise ZeroDivisionError
-
-    made.server.set_info_callback(refuse)
-    with pytest.raises(ZeroDivisionError):
-        made.handshake()
-
-
-def changed(made: Pair) -> None:
-    """Contexts that are changed after use: trust stores are copied, sessions taken over."""
-    for end in (made.client, made.server):
-        context: Any = end.get_context()
-        context.set_options(SSL.OP_NO_RENEGOTIATION)
-        SSL.Connection(context)
-        context.get_cert_store().add_cert(made.certificate)
-        SSL.Connection(context)
-
-
-def listening(made: Pair) -> None:
-    for _ in range(3):
-        for end, step in ((made.client, made.client.do_handshake), (made.server, made.server.DTLSv1_listen)):
-            try:
-                step()
-            except SSL.WantReadError:
-                continue
-            finally:
-                made.move()
-            if end is made.server:
-                made.handshake()
-                made.client.send(b"datagram")
-                made.move()
-                assert made.server.recv(100) == b"datagram"
-                return
-    raise AssertionError("no ClientHello with a cookie comes")
-
-
-def wrapped(made: Any) -> None:
-    made.handshake()
-    assert made.client.write(PLAINTEXT) == len(PLAINTEXT)
-    assert made.server.read(len(PLAINTEXT)) == PLAINTEXT
-    assert made.to_client.pending == 0
-
-
-def counted(made: Any) -> None:
-    made.client.context.cert_store_stats()
-
-
-def trusting(world: Contexts) -> Pair:
-    """A pair whose contexts are in use, and whose server has a session in its cache."""
-    pair = world.pair(SSL.TLS1_2_VERSION)
-    pair.server.get_context().set_session_cache_mode(SSL.SESS_CACHE_SERVER)
-    pair = Pair(pair.client.get_context(), pair.server.get_context()).handshake()
-    pair.certificate = world.client.certificate  # type: ignore[attr-defined]
-    return pair
-
-
-SCENARIOS: dict[str, tuple[Callable[[Contexts], Any], Callable[[Any], Any]]] = {
-    "connections": (lambda w: w, lambda w: w.pair()),
-    "handshake": (lambda w: w.pair(), shaken),
-    "handshake of TLS 1.2": (lambda w: w.pair(SSL.TLS1_2_VERSION), shaken),
-    "data": (lambda w: Received(w.pair()), exchange),
-    "one call": (lambda w: w.pair().handshake(), one_call),
-    "shutdown": (lambda w: w.pair().handshake(), closing),
-    "truncation": (lambda w: w.pair().handshake(), cut),
-    "refused handshake": (lambda w: w.pair(), refused),
-    "changed contexts": (trusting, changed),
-    "DTLS connections": (lambda w: w, lambda w: w.dtls()),
-    "DTLS": (lambda w: w.dtls(), listening),
-    "stdlib": (lambda w: w.stdlib(stdlib_helpers.ours.MemoryBIO), wrapped),
-    "stdlib over Python's BIOs": (lambda w: w.stdlib(ssl.MemoryBIO), wrapped),
-    "stdlib's connections": (lambda w: w, lambda w: w.stdlib(stdlib_helpers.ours.MemoryBIO)),
-    "stdlib's connections over Python's BIOs": (lambda w: w, lambda w: w.stdlib(ssl.MemoryBIO)),
-    "stdlib's counters": (lambda w: w.stdlib(ssl.MemoryBIO), counted),
-}
 # What may be raised: a face's error, MemoryError, and what the scenarios say of an operation that ended otherwise.
-CLEAN = (SSL.Error, ssl.SSLError, MemoryError, OSError, AssertionError, pytest.fail.Exception)
-# Where a failure has no effect that anybody can see, and why.
+CLEAN = (SSL.Error, ssl.SSLError, LoadError, MemoryError, OSError, AssertionError, pytest.fail.Exception)
+# Where a failure has no effect that anybody can see, and why. A function, one "in" its caller, or all of a caller.
 UNSEEN = {
     "OPENSSL_strdup": "an error record loses its text",
     "SSL_read_ex": "an error behind bytes that were read comes with the next call",
     "SSL_write_ex": "an error behind bytes that were sealed comes with the next call",
     "BIO_new_mem_buf": "the peer gets no alert",
+    "SSL_read": "the same",
     "CRYPTO_THREAD_run_once": "the first of its kind succeeded; else a block of memory is not kept for later",
     "CRYPTO_THREAD_set_local": "what is left is not used, as long as no sessions are taken over",
-    "i2d_SSL_SESSION": "a session is not taken over, too",
-    "d2i_SSL_SESSION": "a session is not taken over, so the next handshake is a full one",
+    "* in pass_on": "a session is not taken over, so the next handshake is a full one",
+    "* in refusal_of": "an exception does not tell at which depth, and which chain, was refused",
+    "* in obio_note_refusal": "the same",
+    "SSL_ctrl in obio_timeout": "it says that no timer runs",
+    "BIO_read_ex in obio_transfer_fill": "it says that the socket has nothing",
+    "BIO_read_ex in drain": "what is left comes with the next call",
 }
+# Where an error may stay in the queue, and why.
+LEFT = {
+    "BIO_read_ex in obio_transfer_fill": "the BIOs of sockets queue none",
+    "BIO_write_ex in obio_transfer_drain": "the same",
+}
+# Places that no scenario reaches, and why.
+UNREACHED: dict[str, str] = {
+    "PyBytes_ConcatAndDel in keep_unread": "an estimate that was too small for one piece is not too large for the next",
+    "PyType_GetSlot in engine_dealloc": "asks for what frees",
+    "PyType_GetSlot in guard_dealloc": "the same",
+    "PyType_GetSlot in queue_dealloc": "the same",
+    **(
+        {"SSL_read_ex in obio_read": "of the other engine", "SSL_write_ex in obio_write": "the same"}
+        if ENGINE == "c"
+        else {}
+    ),
+}
+# The C engine, which the reference engine does without.
+FILES_OF_C = {
+    "boxes.c",
+    "buffers.c",
+    "engine.c",
+    "engine_core.c",
+    "engine_faces.c",
+    "engine_io.c",
+    "engine_one_call.c",
+    "guard.c",
+    "queue_object.c",
+}
+# Which macros of OpenSSL call a function that shim.h replaces.
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "CRYPTO_malloc": ("OPENSSL_malloc",),
+    "CRYPTO_zalloc": ("OPENSSL_zalloc",),
+    "CRYPTO_strdup": ("OPENSSL_strdup",),
+    "CRYPTO_get_ex_new_index": ("SSL_get_ex_new_index",),
+    "OPENSSL_sk_new_null": ("sk_X509_new_null",),
+    "OPENSSL_sk_push": ("sk_X509_push",),
+    "SSL_CTX_ctrl": ("SSL_CTX_get_tlsext_ticket_keys", "SSL_CTX_set_tlsext_ticket_keys"),
+    "SSL_ctrl": ("DTLSv1_get_timeout", "DTLSv1_handle_timeout", "SSL_set_mtu"),
+}
+# Functions that have no way to fail as they are called here, and why.
+INFALLIBLE: dict[str, str] = {
+    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_SESSION|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
+    r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
+    r"|PyObject_GC_UnTrack": "free, or forget",
+    r"mem(cmp|cpy|move|set)|str(cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
+    r"|CRYPTO_memcmp": "C's own",
+    r"CRYPTO_THREAD_(read_lock|write_lock|unlock|get_local)|X509_STORE_unlock|PyThread_(acquire|release)_lock\w*"
+    r"|PyThread_get_thread_ident": "locks that are there, which nobody holds twice",
+    r"ERR_\w+|PyErr_\w+": "report failures; PyErr_Format has a MemoryError instead",
+    r"BIO_(get_data|set_data|set_init|clear_retry_flags|set_retry_\w+|ctrl_pending|method_type|meth_set_\w+|up_ref"
+    r"|set_mem_eof_return)": "read or write what is there",
+    r"EVP_(sha256|aes_256_\w+|CIPHER_get_iv_length)|OSSL_PARAM_construct_\w+": "static tables",
+    r"Py_(INCREF|NewRef|XNewRef|TYPE|VISIT)|Py\w+_(Check|CheckExact|TypeCheck|IsSubtype)|PyBool_FromLong"
+    r"|PyModule_GetState|PyType_GetModuleState|Py(Bytes|Dict|List|Tuple)_(AsString|GetItem|Next|Size)": "count, look",
+    "PyLong_FromLong": "small numbers, which Python has ready made",
+    r"PyLong_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments, which tests give",
+    r"PyModule_AddType|PyType_FromModuleAndSpec|PyModuleDef_Init": "when the module is imported: it is an ImportError",
+    r"SSL_(CTX_|CIPHER_)?(get|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_set_shutdown"
+    r"|SSL_CTX_(sess_[gs]et_remove_cb|set_cert_verify_callback|set_tlsext_ticket_key_evp_cb|flush_sessions\w*)"
+    r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
+    r"|X509_VERIFY_PARAM_set_auth_level|sk_\w+_(num|value)": "read or write what is there",
+    r"obio_\w+|py_bio_\w+|METHOD|TAKE|PyInit__engine|engine_call|stack_of": "our own, in their declarations",
+}
+NATIVE = Path(_openssl.__file__).parent / "_native"
+# Of what the faults of Python's calls are tried with, what calls our C.
+WITH_C = {
+    *("a context", "two connections", "TLS 1.3", "TLS 1.2", "a changed context", "a demand in a callback"),
+    *("two DTLS connections", "DTLS"),
+}
+WITHOUT_C = {"a ticket key callback", "keys of a connection", "a session store"}
+OTHERS = [s for s in [*SESSIONS, *exchanges()] if s.name in WITH_C or (s in SESSIONS and s.name not in WITHOUT_C)]
+# Where a certificate that cannot be verified is no failure.
+UNVERIFIED = {"DTLS", "a demand in a callback"}
+
+
+@pytest.fixture(scope="module")
+def contexts(ca: Identity, server_identity: Identity, client_identity: Identity) -> Contexts:
+    return Contexts(ca, server_identity, client_identity)
 
 
 def run(call: Callable[[Any], Any], made: Any, fails_at: int) -> BaseException | None:
     """Run a call with one fault; what it raised."""
-    shim.calls, shim.fails_at, shim.name = 0, fails_at, None
+    shim.calls, shim.fails_at, shim.fault = 0, fails_at, None
     try:
         call(made)
     except Exception as error:
@@ -231,34 +167,145 @@ def run(call: Callable[[Any], Any], made: Any, fails_at: int) -> BaseException |
     return None
 
 
-def place() -> str:
-    return f"{shim.name.decode()} in {os.path.basename(shim.file.decode())}:{shim.line}"
+def described(site: _Site) -> str:
+    """A place, for people."""
+    return f"{site.name.decode()} in {site.caller.decode()}, {os.path.basename(site.file.decode())}:{site.line}"
 
 
-def complaints(name: str, number: int, world: Contexts) -> Iterator[str]:
-    make, call = SCENARIOS[name]
-    made = make(world)
+def has_reason(site: _Site, reasons: dict[str, str]) -> bool:
+    """Whether a function, or "function in caller", is there."""
+    name, caller = site.name.decode(), site.caller.decode()
+    return name in reasons or f"{name} in {caller}" in reasons or f"* in {caller}" in reasons
+
+
+def complaints(
+    making: Callable[[], Any], call: Callable[[Any], Any], number: int, clean: Any, unseen: dict[str, str]
+) -> Iterator[str]:
+    """What is wrong with how the call takes its n-th fault."""
+    made = making()
     error = run(call, made, number)
-    if shim.name is None:
+    if not shim.fault:
         return
-    where = place()
+    site = shim.fault.contents
+    where = described(site)
     if real.ERR_peek_error():
         real.ERR_clear_error()
-        yield f"{where}: the error queue is not empty"
-    if error is None and shim.name.decode() not in UNSEEN and name != "refused handshake":
+        if not has_reason(site, LEFT):
+            yield f"{where}: the error queue is not empty"
+    if error is None and not has_reason(site, unseen) and call not in (refused, distrusted):
         yield f"{where}: success is reported"
-    if has_hole(made):
+    if isinstance(made, Stream) and made.has_hole():
         yield f"{where}: bytes are missing"
-    if error is not None and not isinstance(error, CLEAN):
+    if error is not None and not isinstance(error, clean):
         yield f"{where}: it raises {error!r}"
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_native_faults(name: str, world: Contexts) -> None:
-    """A clean exception, and an empty queue."""
-    make, call = SCENARIOS[name]
-    assert run(call, make(world), 0) is None
+def check(making: Callable[[], Any], call: Callable[[Any], Any], clean: Any, name: str) -> None:
+    """A clean exception and an empty queue, whichever call fails."""
+    assert run(call, making(), 0) is None
     count = shim.calls
-    assert count
-    found = [text for number in range(1, count + 1) for text in complaints(name, number, world)]
-    assert sorted(set(found)) == []
+    assert count or ENGINE == "cffi"
+    unseen = UNSEEN | ({"* in verify": "nobody verifies"} if name in UNVERIFIED else {})
+    found = [text for number in range(1, count + 1) for text in complaints(making, call, number, clean, unseen)]
+    assert not set(found), "\n".join(sorted(set(found)))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_native_faults(name: str, contexts: Contexts) -> None:
+    make, call = SCENARIOS[name]
+    check(lambda: make(contexts), call, CLEAN, name)
+
+
+@pytest.mark.parametrize("scenario", OTHERS, ids=lambda scenario: scenario.name)
+def test_faults_in_what_python_calls(scenario: Scenario, world: World) -> None:
+    check(
+        lambda: scenario.make(world), lambda made: scenario.call(made, world), (*CLEAN, *scenario.raises), scenario.name
+    )
+
+
+# In a process that has not used OpenSSL yet, so that what happens once a process can fail: each number in a fork.
+FIRST = """
+import os, sys
+from tests.core import native_faults
+from tests.core.native_faults import real, shim
+
+def one(number):
+    error = native_faults.run(lambda _: native_faults.first(), None, number)
+    if not shim.fault:
+        return 1
+    where = native_faults.described(shim.fault.contents)
+    if real.ERR_peek_error() or not (error is None or isinstance(error, native_faults.CLEAN)):
+        print("WRONG", where, repr(error), flush=True)
+    print(where, flush=True)
+    return 0
+
+status = number = 0
+while status == 0:
+    number += 1
+    child = os.fork()
+    if not child:
+        os._exit(one(number))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+sys.exit(status != 1)
+"""
+
+
+def first() -> None:
+    """What a process does first with our C: TLS, DTLS, the stdlib's face, ticket keys."""
+    client, server = SSL.Context(SSL.TLS_METHOD), SSL.Context(SSL.TLS_METHOD)
+    real.obio_refused_depth(SSL.Connection(client).ssl)
+    SSL.Connection(SSL.Context(SSL.DTLS_METHOD)).set_connect_state()
+    stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER).wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    SSL.Connection(server)
+    server.set_options(SSL.OP_NO_TICKET)
+    SSL.Connection(server)
+    server.set_ticket_keys(TicketKeys())
+    SSL.Connection(server)
+
+
+def test_first_calls() -> None:
+    """What is done once a process fails cleanly; afterwards it may fail for ever."""
+    run_child = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, timeout=100, check=False)
+    lines = run_child.stdout.splitlines()
+    assert (run_child.returncode, run_child.stderr) == (0, "")
+    wrong = [line for line in lines if line.startswith("WRONG")]
+    assert not wrong, "\n".join(wrong)
+    for site in sites():
+        site.failed |= described(site) in lines
+
+
+def sites() -> Iterator[_Site]:
+    """Every place in our own C, cffi's file left out."""
+    size = ctypes.addressof(shim.last.contents) - ctypes.addressof(shim.first.contents)
+    for index in range(size // ctypes.sizeof(ctypes.c_void_p)):
+        site = shim.first[index].contents
+        if os.path.basename(site.file.decode()) != "openssl_bio._openssl.c":
+            yield site
+
+
+def test_every_call_is_made_to_fail(request: pytest.FixtureRequest) -> None:
+    """Each place has failed in a scenario above, or has a reason not to."""
+    if len({item.name for item in request.session.items}) <= len(SCENARIOS) + len(OTHERS):
+        pytest.skip("not all scenarios were run")
+    never = [site for site in sites() if not site.failed and not has_reason(site, UNREACHED)]
+    if ENGINE != "c":
+        never = [site for site in never if os.path.basename(site.file.decode()) not in FILES_OF_C]
+    assert not never, "\n".join(sorted(described(site) for site in never))
+
+
+def called() -> set[str]:
+    """The names that our C calls and does not define."""
+    texts = [path.read_text() for path in (*NATIVE.glob("*.c"), *NATIVE.rglob("*.h"))]
+    code = "\n".join(re.sub(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"", "", text, flags=re.DOTALL) for text in texts)
+    defined = set(re.findall(r"^[a-z][^\n;={}()]*?\b(\w+)\([^;{}]*\)\s*\{", code, flags=re.MULTILINE))
+    return set(re.findall(r"\b([A-Za-z_]\w+)\(", code)) - defined
+
+
+def test_every_function_is_known() -> None:
+    """What our C calls can be made to fail by shim.h, or has a reason not to."""
+    text = (Path(__file__).parent / "shim.h").read_text()
+    known = set(re.findall(r"#define (\w+)\(", text)) | {
+        name for line in re.findall(r"^#define (\w+)\(", text, flags=re.MULTILINE) for name in OTHER_NAMES.get(line, ())
+    }
+    unknown = [name for name in called() - known if not any(re.fullmatch(text, name) for text in INFALLIBLE)]
+    assert sorted(unknown) == []

@@ -34,7 +34,7 @@ from tests.core.scenarios_crypto import SCENARIOS as CRYPTO
 from tests.core.scenarios_sessions import SCENARIOS as SESSIONS
 from tests.core.scenarios_stdlib import SCENARIOS as STDLIB
 from tests.core.world import DH_PARAMETERS, Scenario, World
-from tests.helpers import Identity
+from tests.helpers import Identity, Pair
 from tests.test_rules import declared_for_others
 
 ALL = os.environ.get("FAULTS") == "all"
@@ -169,11 +169,32 @@ def complaints_again(scenario: Scenario, fault: Call, library: Library, world: W
     made = new(scenario, world)
     with library.failing_at(fault):
         error = attempt(scenario, made, world)
-    if scenario.again and error is not None:
-        if (error := attempt(scenario, made, world)) is not None:
-            yield f"the second time raises {error!r}"
-        elif (after := scenario.observe(made, world)) != done:
-            yield f"the second time does something else: {after!r}"
+    if error is None:
+        return
+    error = attempt(scenario, made, world)
+    if not scenario.again:
+        yield from complaints_of_closing(scenario, made, error)
+    elif error is not None:
+        yield f"the second time raises {error!r}"
+    elif (after := scenario.observe(made, world)) != done:
+        yield f"the second time does something else: {after!r}"
+
+
+def complaints_of_closing(scenario: Scenario, made: Any, error: BaseException | None) -> Iterator[str]:
+    """What is wrong when a pair that has failed is used again, and then closed."""
+    ends = [made.client, made.server] if isinstance(made, Pair) else []
+    raised = [error]
+    for close in [end.shutdown for end in ends]:
+        try:
+            close()
+        except Exception as refusal:
+            raised.append(refusal)
+    for one in raised:
+        if not isinstance(one, (*scenario.raises, AssertionError, type(None))):
+            yield f"afterwards comes {one!r}"
+    if real.ERR_peek_error():
+        real.ERR_clear_error()
+        yield "the error queue is not empty after all"
 
 
 @pytest.mark.parametrize("scenario", [*SCENARIOS, *CRYPTO, *STDLIB, *SESSIONS], ids=lambda scenario: scenario.name)

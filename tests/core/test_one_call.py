@@ -82,6 +82,9 @@ def test_many_pieces_share_records(ends: Ends) -> None:
     assert len(together) < 1100
     assert server.receive_data(together) == b"x" * 1000
     assert client.send_data_many([]) == b""
+    for pieces in ((), (b"one",), (b"one", bytearray(b"two")), iter([b"one", b"two"])):
+        joined = b"".join(pieces if isinstance(pieces, tuple) else [b"one", b"two"])
+        assert server.receive_data(client.send_data_many(pieces)) == joined
 
 
 def test_with_the_faces_own_calls(ends: Ends) -> None:

@@ -76,7 +76,8 @@ class Scenario:
     """One thing that a user does to one object.
 
     ``make`` makes the object, ``call`` is what has a fault, ``observe`` tells all that can be told of the object
-    afterwards; ``raises`` says with what a call may fail, ``again`` whether it can be repeated.
+    afterwards; ``raises`` says with what a call may fail, ``again`` whether it can be repeated.  What cannot, a
+    handshake that has failed or bytes that were on their way, fails again or succeeds, and can be closed.
     """
 
     name: str

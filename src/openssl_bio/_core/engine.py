@@ -293,6 +293,8 @@ class Engine:
         self._only_memory()
         with self._guard, memoryview(plaintext).cast("B") as view:
             if len(view) and self._write(view) < len(view):
+                # Nobody is told how much of it was sealed, so nothing may follow.
+                self._failure = Outcome(Kind.SSL, detail="a part of what was to be sent has been sealed")
                 self._unless_ok()
             return self._take_all()
 

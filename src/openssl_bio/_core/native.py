@@ -47,8 +47,8 @@ class Engine(_Engine):
 
     _errors: ClassVar[ErrorTable]
     _aborted: ClassVar[Outcome] = ABORTED
-    # What ends a connection that could not keep what it was sent.
-    _lost: ClassVar[Outcome] = Outcome(Kind.SSL, detail="memory ran out while bytes were received, which are lost")
+    # What ends a connection that could not keep what it was sent, or what it is to send.
+    _lost: ClassVar[Outcome] = Outcome(Kind.SSL, detail="memory ran out while bytes were moved, which are lost")
 
     # The subclass makes these two, before there is an SSL that could call back.
     _guard: Guard

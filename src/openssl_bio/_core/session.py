@@ -95,7 +95,8 @@ def to_der(session: CData) -> bytes:
         size = lib.i2d_SSL_SESSION(session, ffi.NULL)
         LOAD_ERRORS.check(size > 0, "the session cannot be encoded: it was not made by a handshake")
         buffer = new_buffer(size)
-        lib.i2d_SSL_SESSION(session, ffi.new("unsigned char **", buffer))
+        written = lib.i2d_SSL_SESSION(session, ffi.new("unsigned char **", buffer))
+        LOAD_ERRORS.check(written == size, "the session cannot be encoded")
         return taken(buffer, size)
 
 

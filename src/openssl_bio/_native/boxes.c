@@ -27,6 +27,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/ssl3.h>
 
 #include "internal/boxes.h"
@@ -311,14 +312,21 @@ size_t obio_box_expect(const obio_box *box, size_t overhead)
 
 /* -- the BIO ------------------------------------------------------------------------------------------------------ */
 
-/* The retry flags are the reader's, who may be in another thread: to clear them here would make his wait an end. */
+/*
+ * The retry flags are the reader's, who may be in another thread: to clear them here would make his wait an end.  So a
+ * failure is queued as an error, or libssl would take them for a wish to read.
+ */
 static int box_write(BIO *bio, const char *data, size_t size, size_t *written)
 {
     obio_box *box = BIO_get_data(bio);
 
     *written = size;
-    if (box->target == NULL || held(box) > 0 || size > box->target_room - box->target_used)
-        return obio_box_put(box, data, size);
+    if (box->target == NULL || held(box) > 0 || size > box->target_room - box->target_used) {
+        if (obio_box_put(box, data, size))
+            return 1;
+        ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
+        return 0;
+    }
     memcpy(box->target + box->target_used, data, size);
     box->target_used += size;
     return 1;

@@ -78,7 +78,7 @@ int obio_enter_io(engine_object *self)
 
 static PyObject *raise_error(engine_object *self, PyObject *outcome)
 {
-    PyObject *error = PyObject_CallMethod((PyObject *)self, "_error", "O", outcome);
+    PyObject *error = PyObject_CallMethod((PyObject *)self, "_error", "(O)", outcome);
 
     if (error == NULL)
         return NULL;
@@ -147,17 +147,13 @@ static int keep_failure(engine_object *self, PyObject *outcome)
 }
 
 /*
- * Bytes from the peer are lost for want of memory: what comes behind them must
- * not be taken for what follows, so this ends the connection.  The exception
- * that is set stays so.
+ * Bytes from the peer, or for it, are lost for want of memory: what comes behind
+ * them must not be taken for what follows, so this ends the connection.  It needs
+ * no memory, and an exception that is set stays so.
  */
 void obio_lose(engine_object *self)
 {
-    PyObject *type, *value, *traceback;
-
-    PyErr_Fetch(&type, &value, &traceback);
-    keep_failure(self, PyObject_GetAttrString((PyObject *)self, "_lost"));
-    PyErr_Restore(type, value, traceback);
+    keep_failure(self, Py_NewRef(self->lost));
 }
 
 /* Raise what the operation's callbacks raised. */
@@ -360,6 +356,8 @@ static PyObject *engine_open(engine_object *self, PyTypeObject *defining, PyObje
         PyErr_SetString(PyExc_ValueError, "there is no SSL at NULL");
         return NULL;
     }
+    if (self->lost == NULL && (self->lost = PyObject_GetAttrString((PyObject *)self, "_lost")) == NULL)
+        return NULL;
     if (!obio_engine_open(&self->core, pointer[1], pointer[5], pointer[6])) {
         ERR_clear_error();
         return PyErr_NoMemory();
@@ -379,6 +377,7 @@ static int engine_traverse(engine_object *self, visitproc visit, void *arg)
     Py_VISIT(self->ssl);
     Py_VISIT(self->pending);
     Py_VISIT(self->failure);
+    Py_VISIT(self->lost);
     Py_VISIT(self->unread);
     Py_VISIT(self->want_read);
     return 0;
@@ -390,6 +389,7 @@ static int engine_clear(engine_object *self)
     Py_CLEAR(self->guard);
     Py_CLEAR(self->pending);
     Py_CLEAR(self->failure);
+    Py_CLEAR(self->lost);
     Py_CLEAR(self->unread);
     Py_CLEAR(self->want_read);
     Py_CLEAR(self->ssl);

@@ -107,6 +107,10 @@ static PyObject *keep_piece(engine_object *self, PyObject *data, const unsigned 
 {
     PyObject *type, *value, *traceback;
 
+    if (self->core.outcome.count == 0) {
+        Py_XDECREF(data);
+        return NULL;
+    }
     PyErr_Fetch(&type, &value, &traceback);
     data = piece(self, data, buffer, room);
     if (data != NULL)
@@ -270,13 +274,8 @@ static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t si
         return NULL;
     if (is_dry(self))
         return obio_raise_want_read(self);
-    if (obio_run(self, call_read, buffer, size, obio_engine_room(&self->core, size) >= LARGE) < 0) {
-        PyObject *data = PyBytes_FromStringAndSize((const char *)buffer, (Py_ssize_t)self->core.outcome.count);
-
-        if (data != NULL)
-            keep_unread(self, data);
-        return NULL;
-    }
+    if (obio_run(self, call_read, buffer, size, obio_engine_room(&self->core, size) >= LARGE) < 0)
+        return keep_piece(self, NULL, buffer, size);
     count = self->core.outcome.count;
     return count > 0 ? received(self, count) : obio_raise_outcome(self);
 }

@@ -48,6 +48,7 @@ static PyObject *receive_lent(engine_object *self, const Py_buffer *ciphertext)
     data = progress(self);
     if (obio_box_return(inbox))
         return data;
+    obio_lose(self);
     Py_XDECREF(data);
     return PyErr_NoMemory();
 }
@@ -76,7 +77,7 @@ PyObject *obio_method_receive_data(engine_object *self, PyObject *ciphertext)
 
 /* -- sending ------------------------------------------------------------------------------------------------------ */
 
-/* Seal everything.  0, or -1 with an exception set. */
+/* Seal everything.  0, or -1 with an exception set; nobody is told how much of it was sealed, so nothing may follow. */
 static int seal(engine_object *self, void *data, size_t size)
 {
     if (size == 0) {
@@ -87,12 +88,14 @@ static int seal(engine_object *self, void *data, size_t size)
         return -1;
     if (self->core.outcome.count == size)
         return 0;
+    if (self->core.outcome.count > 0)
+        obio_lose(self);
     obio_raise_outcome(self);
     return -1;
 }
 
 /* What a BIO of somebody else's has, which need not know how much that is. */
-static PyObject *drain(BIO *bio)
+static PyObject *drain(engine_object *self, BIO *bio)
 {
     PyObject *all = PyBytes_FromStringAndSize(NULL, 0);
     char piece[SMALL];
@@ -100,6 +103,8 @@ static PyObject *drain(BIO *bio)
 
     while (all != NULL && BIO_read_ex(bio, piece, sizeof piece, &got))
         PyBytes_ConcatAndDel(&all, PyBytes_FromStringAndSize(piece, (Py_ssize_t)got));
+    if (all == NULL)
+        obio_lose(self);
     return all;
 }
 
@@ -110,7 +115,7 @@ static PyObject *take_all(engine_object *self)
 
     if (self->core.outbox != NULL || self->core.datagrams)
         return obio_take(self, PY_SSIZE_T_MAX);
-    all = drain(self->core.outgoing);
+    all = drain(self, self->core.outgoing);
     if (PyList_Size(self->pending) == 0)
         return all;
     Py_XDECREF(all);
@@ -119,10 +124,24 @@ static PyObject *take_all(engine_object *self)
 }
 
 /* Put what was aimed elsewhere into the box, before what is there; for a call that fails. */
-static void put_back(obio_box *outbox, const unsigned char *target, size_t used)
+static void put_back(engine_object *self, const unsigned char *target, size_t used)
 {
-    if (used > 0 && !obio_box_put_first(outbox, target, used) && !PyErr_Occurred())
+    if (used == 0 || obio_box_put_first(self->core.outbox, target, used))
+        return;
+    obio_lose(self);
+    if (!PyErr_Occurred())
         PyErr_NoMemory();
+}
+
+/* What did not fit where it was aimed at, behind what did. */
+static PyObject *with_rest(engine_object *self, PyObject *data)
+{
+    PyObject *rest = take_all(self);
+
+    PyBytes_ConcatAndDel(&data, rest);
+    if (data == NULL)
+        obio_lose(self);
+    return data;
 }
 
 static PyObject *send_aimed(engine_object *self, void *plaintext, size_t size)
@@ -130,7 +149,7 @@ static PyObject *send_aimed(engine_object *self, void *plaintext, size_t size)
     unsigned char small[SMALL], *target = small;
     obio_box *outbox = self->core.outbox;
     size_t room = obio_engine_sealed_size(&self->core, size), used;
-    PyObject *data = NULL, *rest;
+    PyObject *data = NULL, *exact = NULL;
     int failed;
 
     if (room > sizeof small) {
@@ -144,20 +163,17 @@ static PyObject *send_aimed(engine_object *self, void *plaintext, size_t size)
     obio_box_aim(outbox, target, room);
     failed = seal(self, plaintext, size) < 0;
     used = obio_box_hit(outbox);
-    if (failed) {
-        put_back(outbox, target, used);
-        Py_XDECREF(data);
-        return NULL;
+    if (!failed && (data == NULL || used != room)) {
+        exact = PyBytes_FromStringAndSize((const char *)target, (Py_ssize_t)used);
+        failed = exact == NULL;
     }
-    if (data == NULL || used != room) {
-        PyObject *exact = PyBytes_FromStringAndSize((const char *)target, (Py_ssize_t)used);
-
+    if (failed)
+        put_back(self, target, used);
+    if (failed || exact != NULL) {
         Py_XDECREF(data);
         data = exact;
     }
-    if (data != NULL && obio_box_size(outbox) > 0 && (rest = take_all(self)) != NULL)
-        PyBytes_ConcatAndDel(&data, rest);
-    return data;
+    return data != NULL && obio_box_size(outbox) > 0 ? with_rest(self, data) : data;
 }
 
 static PyObject *send(engine_object *self, void *plaintext, size_t size)
@@ -191,7 +207,7 @@ PyObject *obio_method_send_data_many(engine_object *self, PyObject *plaintexts)
         return NULL;
     }
     empty = PyBytes_FromStringAndSize(NULL, 0);
-    joined = empty == NULL ? NULL : PyObject_CallMethod(empty, "join", "O", plaintexts);
+    joined = empty == NULL ? NULL : PyObject_CallMethod(empty, "join", "(O)", plaintexts);
     if (joined != NULL)
         data = obio_method_send_data(self, joined);
     Py_XDECREF(empty);

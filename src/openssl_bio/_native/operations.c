@@ -113,9 +113,12 @@ int obio_conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome)
     outcome->count = count;
     outcome->ssl_error = ssl_error;
     outcome->sys_errno = sys_errno;
-    /* Since 3.2 a handshake that the record layer gave up is not in the error state, and yet cannot go on. */
+    /*
+     * Since 3.2 a handshake that the record layer gave up is not in the error state, and yet cannot go on.  Nor can a
+     * connection that could not write a record: libssl would take any later data for the rest of that record's.
+     */
     outcome->broken = in_error_state(ssl)
-        || (ssl_error == SSL_ERROR_SSL && SSL_in_init(ssl) && !SSL_in_before(ssl));
+        || (ssl_error == SSL_ERROR_SSL && ((SSL_in_init(ssl) && !SSL_in_before(ssl)) || SSL_want_write(ssl)));
     return ssl_error;
 }
 
@@ -255,7 +258,7 @@ long long obio_timeout(SSL *ssl)
 {
     struct timeval left;
 
-    if (!DTLSv1_get_timeout(ssl, &left))
+    if (DTLSv1_get_timeout(ssl, &left) != 1)
         return -1;
     return (long long)left.tv_sec * 1000000 + left.tv_usec;
 }

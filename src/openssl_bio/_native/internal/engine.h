@@ -16,6 +16,7 @@ typedef struct {
     PyObject *ssl;       /* the cdata that owns the SSL */
     PyObject *pending;   /* a list: what callbacks raised */
     PyObject *failure;   /* the Outcome that ended the connection, or NULL */
+    PyObject *lost;      /* the Outcome that ends one whose bytes are lost */
     PyObject *unread;    /* bytes that came with an exception, or NULL */
     PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
     int direct;          /* the face's calls work on memory alone */
