@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import pickle
 import socket
 import subprocess
@@ -191,6 +192,14 @@ def test_cut_bytes_are_refused(face: Face, session: Any) -> None:
                 face.session_type.from_bytes(data[:size], key)
         with pytest.raises(LoadError):
             face.session_type.from_bytes(data + b"x", key)
+
+
+@pytest.mark.parametrize("fields", [b"", b"\0", b"\1", b"\1\0", b"\0" * 5, b"\0" * 9])
+def test_bytes_of_nothing_are_refused(face: Face, fields: bytes) -> None:
+    """Without a key anybody can make bytes with a good checksum."""
+    body = b"openssl_bio session 1 open\n" + fields
+    with pytest.raises(LoadError):
+        face.session_type.from_bytes(body + hashlib.sha256(body).digest())
 
 
 def test_stolen_bytes_are_useless_without_the_key(face: Face, session: Any) -> None:

@@ -499,7 +499,7 @@ def test_121_server_certificate(ca: Identity, server_identity: Identity) -> None
 
 
 ALL_KINDS = (
-    b"DNS:a.test,email:a@b.test,IP:192.0.2.1,IP:2001:db8::1,URI:http://a.test/,RID:1.2.3.4,"
+    b"DNS:a.test,email:a@b.test,IP:192.0.2.1,IP:2001:db8::1,URI:http://a.test/,RID:1.2.3.4,RID:2.999.3,"
     b"otherName:1.2.3.4;UTF8:text,DNS:*.b.test"
 )
 
@@ -515,4 +515,4 @@ def test_92_certificates_as_the_original_shows_them(ca: Identity, tmp_path: Path
     identity = ca.issue("every kind", tmp_path, ALL_KINDS)
     mine = certificate_dict(load_certificate(identity.certificate_file.read_bytes(), True, SETUP_ERRORS, ""))
     assert mine == _ssl._test_decode_cert(os.fspath(identity.certificate_file))  # type: ignore[attr-defined]
-    assert len(mine["subjectAltName"]) == 8
+    assert len(mine["subjectAltName"]) == 9

@@ -18,6 +18,7 @@ from openssl_bio._core.pointers import own
 
 __all__ = [
     "Path",
+    "certificate_der",
     "input_bio",
     "load_certificate",
     "load_certificates",
@@ -50,6 +51,11 @@ def written(write: Callable[[CData], int], errors: ErrorTable, what: str) -> byt
         start = ffi.new("char **")
         size = lib.BIO_get_mem_data(bio, start)
         return bytes(ffi.buffer(start[0], size))
+
+
+def certificate_der(certificate: CData, errors: ErrorTable) -> bytes:
+    """The DER encoding of an X509; the table's exception if the certificate is not complete."""
+    return written(lambda bio: lib.i2d_X509_bio(bio, certificate), errors, "i2d_X509_bio")
 
 
 def read_file(path: Path, errors: ErrorTable) -> bytes:

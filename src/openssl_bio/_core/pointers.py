@@ -40,6 +40,20 @@ def taken(buffer: CData, size: int) -> bytes:
     return bytes(ffi.buffer(buffer, size))
 
 
+def string_bytes(string: CData) -> bytes:
+    """The content of what is an ASN1_STRING under any of its names."""
+    text = ffi.cast("ASN1_STRING *", string)
+    return taken(lib.ASN1_STRING_get0_data(text), lib.ASN1_STRING_length(text))
+
+
+def string_text(string: CData, errors: ErrorTable, what: str) -> str:
+    """The text of an ASN1_STRING of any type (``ASN1_STRING_to_UTF8``)."""
+    out = ffi.new("unsigned char **")
+    size = lib.ASN1_STRING_to_UTF8(out, ffi.cast("ASN1_STRING *", string))
+    errors.check(size >= 0, what)
+    return taken(own(out[0], lib.OPENSSL_free, errors, what), size).decode("utf-8")
+
+
 def fill(buffer: CData, room: int, data: bytes, what: str) -> int:
     """Copy ``data`` into a C buffer that has ``room`` bytes, and return its length; ValueError if it does not fit."""
     if len(data) > room:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorTable, clean_queue
-from openssl_bio._core.pem import load_certificate, written
+from openssl_bio._core.pem import certificate_der, load_certificate
 from openssl_bio._core.pointers import new_buffer, own, taken
 from openssl_bio._core.sealing import checked_key, seal, unseal
 from openssl_bio._core.sources import LOAD_ERRORS, LoadError
@@ -121,14 +121,14 @@ def digest_of(certificate: CData, errors: ErrorTable) -> bytes:
     return taken(buffer, _CHECKSUM)
 
 
-def _der_of(certificate: CData) -> bytes:
-    return written(lambda bio: lib.i2d_X509_bio(bio, certificate), LOAD_ERRORS, "i2d_X509_bio")
-
-
 def encode(core: SessionCore, key: bytes | None) -> bytes:
     """A session for another process; encrypted and authenticated if there is a key."""
     name = [] if core.server_name is None else [core.server_name]
-    fields = [to_der(core.session), core.identity, *map(_der_of, core.chain)]
+    fields = [
+        to_der(core.session),
+        core.identity,
+        *(certificate_der(certificate, LOAD_ERRORS) for certificate in core.chain),
+    ]
     body = bytes([len(name)]) + b"".join(struct.pack(">I", len(field)) + field for field in [*name, *fields])
     if key is not None:
         return _SEALED + seal(checked_key(key), body, _SEALED)
@@ -139,13 +139,11 @@ def decode(data: bytes, key: bytes | None) -> SessionCore:
     """What `encode` was given, without a context; `LoadError` for anything else."""
     try:
         has_name, *fields = _fields(_opened(data, key))
+        name = fields.pop(0) if has_name else None
+        der, identity = fields.pop(0), fields.pop(0)
     except (struct.error, IndexError):
         raise LoadError("the session's bytes are cut") from None
-    name = fields.pop(0) if has_name else None
-    if len(fields) < 2:
-        raise LoadError("the session's bytes are cut")
-    der, identity, *chain = fields
-    certificates = tuple(load_certificate(one, False, LOAD_ERRORS, "a certificate of the session") for one in chain)
+    certificates = tuple(load_certificate(one, False, LOAD_ERRORS, "a certificate of the session") for one in fields)
     return SessionCore(from_der(der), None, 0, None, certificates, name, identity)
 
 

@@ -6,7 +6,7 @@ import re
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pointers import new_buffer, own, taken
+from openssl_bio._core.pointers import new_buffer, own, string_bytes, taken
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "integer_value",
     "new_integer",
     "new_time",
-    "string_bytes",
     "time_from_now",
     "time_text",
     "utc_text",
@@ -35,12 +34,6 @@ def digest_named(name: str | bytes) -> CData:
     if method == ffi.NULL:
         raise ValueError("No such digest method")
     return method
-
-
-def string_bytes(string: CData) -> bytes:
-    """The content of what is an ASN1_STRING under any of its names."""
-    text = ffi.cast("ASN1_STRING *", string)
-    return bytes(ffi.buffer(lib.ASN1_STRING_get0_data(text), lib.ASN1_STRING_length(text)))
 
 
 def new_integer(number: int) -> CData:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Self
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pem import written
-from openssl_bio._core.pointers import own
-from openssl_bio.pyopenssl._asn1 import string_bytes
+from openssl_bio._core.pointers import own, string_bytes
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pointers import own
+from openssl_bio._core.pointers import own, string_bytes, string_text, taken
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 
 __all__ = ["X509Name"]
@@ -91,12 +91,7 @@ class X509Name:
             if index < 0:
                 return None
             data = lib.X509_NAME_ENTRY_get_data(lib.X509_NAME_get_entry(self._name, index))
-            text = ffi.new("unsigned char **")
-            size = lib.ASN1_STRING_to_UTF8(text, ffi.cast("ASN1_STRING *", data))
-            CRYPTO_ERRORS.check(size >= 0, f"ASN1_STRING_to_UTF8 of {name}")
-            value = bytes(ffi.buffer(text[0], size))
-            lib.OPENSSL_free(text[0])
-        return value.decode("utf-8")
+            return string_text(data, CRYPTO_ERRORS, f"ASN1_STRING_to_UTF8 of {name}")
 
     def __eq__(self, other: object) -> bool:
         return self._compare(other) == 0 if isinstance(other, X509Name) else NotImplemented
@@ -133,9 +128,7 @@ class X509Name:
             out = ffi.new("unsigned char **")
             size = lib.i2d_X509_NAME(self._name, out)
             CRYPTO_ERRORS.check(size >= 0, "i2d_X509_NAME")
-            encoded = bytes(ffi.buffer(out[0], size))
-            lib.OPENSSL_free(out[0])
-            return encoded
+            return taken(own(out[0], lib.OPENSSL_free, CRYPTO_ERRORS, "i2d_X509_NAME"), size)
 
     def get_components(self) -> list[tuple[bytes, bytes]]:
         """The parts in order, each as (short name, value as it is encoded)."""
@@ -166,6 +159,5 @@ def _nid(name: str) -> int:
 
 
 def _component(entry: CData) -> tuple[bytes, bytes]:
-    data = lib.X509_NAME_ENTRY_get_data(entry)
-    value = bytes(ffi.buffer(lib.ASN1_STRING_get0_data(data), lib.ASN1_STRING_length(data)))
-    return ffi.string(lib.OBJ_nid2sn(lib.OBJ_obj2nid(lib.X509_NAME_ENTRY_get_object(entry)))), value
+    name: bytes = ffi.string(lib.OBJ_nid2sn(lib.OBJ_obj2nid(lib.X509_NAME_ENTRY_get_object(entry))))
+    return name, string_bytes(lib.X509_NAME_ENTRY_get_data(entry))

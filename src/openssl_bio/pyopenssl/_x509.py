@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pem import load_certificate, written
+from openssl_bio._core.pem import certificate_der, load_certificate
 from openssl_bio._core.pointers import new_buffer, own, taken
 from openssl_bio.pyopenssl._asn1 import (
     digest_named,
@@ -66,8 +66,7 @@ class X509:
         require_cryptography("X509.to_cryptography")
         from cryptography import x509
 
-        encoded = written(lambda bio: lib.i2d_X509_bio(bio, self._x509), CRYPTO_ERRORS, "i2d_X509_bio")
-        return x509.load_der_x509_certificate(encoded)
+        return x509.load_der_x509_certificate(certificate_der(self._x509, CRYPTO_ERRORS))
 
     def _set(self, setter: Callable[[CData, CData], int], value: CData, what: str) -> None:
         with clean_queue:

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pem import written
-from openssl_bio._core.pointers import own, taken
+from openssl_bio._core.pem import certificate_der, written
+from openssl_bio._core.pointers import own, string_bytes, string_text
 from openssl_bio.stdlib._der import children, elements
 from openssl_bio.stdlib._errors import SETUP_ERRORS
 
@@ -29,7 +29,7 @@ _CA_ISSUERS = bytes.fromhex("06082b06010505073002")
 
 def der(certificate: CData) -> bytes:
     """The DER encoding of an X509."""
-    return written(lambda bio: lib.i2d_X509_bio(bio, certificate), SETUP_ERRORS, "i2d_X509_bio")
+    return certificate_der(certificate, SETUP_ERRORS)
 
 
 def certificate_dict(certificate: CData) -> dict[str, Any]:
@@ -63,9 +63,7 @@ def _extensions(certificate: CData, nid: int) -> list[bytes]:
     """The values of all extensions of a kind."""
     values, index = [], -1
     while (index := lib.X509_get_ext_by_NID(certificate, nid, index)) >= 0:
-        octets = lib.X509_EXTENSION_get_data(lib.X509_get_ext(certificate, index))
-        string = ffi.cast("ASN1_STRING *", octets)
-        values.append(taken(lib.ASN1_STRING_get0_data(string), lib.ASN1_STRING_length(string)))
+        values.append(string_bytes(lib.X509_EXTENSION_get_data(lib.X509_get_ext(certificate, index))))
     return values
 
 
@@ -92,13 +90,7 @@ def _name(name: CData) -> Name:
 
 def _utf8(entry: CData) -> str:
     with clean_queue:
-        out = ffi.new("unsigned char **")
-        size = lib.ASN1_STRING_to_UTF8(out, ffi.cast("ASN1_STRING *", lib.X509_NAME_ENTRY_get_data(entry)))
-        SETUP_ERRORS.check(size >= 0, "an attribute of a name")
-        try:
-            return taken(out[0], size).decode()
-        finally:
-            lib.OPENSSL_free(out[0])
+        return string_text(lib.X509_NAME_ENTRY_get_data(entry), SETUP_ERRORS, "an attribute of a name")
 
 
 def _object_text(identifier: CData, *, numeric: bool = False) -> str:
@@ -121,16 +113,18 @@ def _directory_name(data: bytes) -> Name:
 
 def _oid(content: bytes) -> str:
     """An OID's numbers, or the long name that OpenSSL has for it."""
+    arcs, number = [], 0
+    for byte in content:
+        number = number << 7 | byte & 0x7F
+        if not byte & 0x80:
+            arcs.append(number)
+            number = 0
+    if arcs:  # the first two share a number (X.690, 8.19.4)
+        root = min(arcs[0] // 40, 2)
+        arcs[:1] = [root, arcs[0] - 40 * root]
     with clean_queue:
-        octets = [str(min(content[0] // 40, 2)), str(content[0] - 40 * min(content[0] // 40, 2))] if content else []
-        number = 0
-        for byte in content[1:]:
-            number = number << 7 | byte & 0x7F
-            if not byte & 0x80:
-                octets.append(str(number))
-                number = 0
-        text = ".".join(octets)
-        identifier = own(lib.OBJ_txt2obj(text.encode(), 1), lib.ASN1_OBJECT_free, SETUP_ERRORS, "OBJ_txt2obj")
+        text = ".".join(map(str, arcs)).encode()
+        identifier = own(lib.OBJ_txt2obj(text, 1), lib.ASN1_OBJECT_free, SETUP_ERRORS, "OBJ_txt2obj")
         return _object_text(identifier)
 
 
