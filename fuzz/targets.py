@@ -7,11 +7,22 @@ each input the error queue must be empty.  Keys and certificates are made anew i
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from openssl_bio import SSL, Credential, LoadError, TrustStore, crypto, stdlib
+from openssl_bio import (
+    SSL,
+    ClientHello,
+    ClientHelloError,
+    Credential,
+    TrustStore,
+    crypto,
+    parse_client_hello,
+    stdlib,
+)
 from openssl_bio._core._lib import lib
 
 SECRET = b"secret"
@@ -194,6 +205,28 @@ def _both(load: Callable[[int, bytes], Any], data: bytes) -> Any:
     return load(crypto.FILETYPE_PEM if data[:1] == b"-" else crypto.FILETYPE_ASN1, data)
 
 
+def _private_key(kind: int, data: bytes) -> crypto.PKey:
+    return crypto.load_privatekey(kind, data, SECRET if kind == crypto.FILETYPE_PEM else None)
+
+
+def _check(key: crypto.PKey) -> None:
+    if key.type() == crypto.TYPE_RSA:
+        key.check()
+
+
+def _tell(hello: ClientHello) -> None:
+    """All that a ClientHello is asked for; a damaged extension hides no other."""
+    for name in ("server_names", "alpn_protocols", "versions", "groups", "signature_algorithms", "ja3_hash", "ja4"):
+        with suppress(ClientHelloError):
+            getattr(hello, name)
+
+
+def _session(data: bytes) -> None:
+    """A session whose checksum is good, so that what is behind it is reached."""
+    body = b"openssl_bio session 1 open\n" + data
+    SSL.Session.from_bytes(body + hashlib.sha256(body).digest())
+
+
 def _trust(data: bytes) -> None:
     stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT).load_verify_locations(
         cadata=data.decode("ascii") if data[:1] == b"-" else data
@@ -202,16 +235,19 @@ def _trust(data: bytes) -> None:
 
 LOADERS: list[Callable[[bytes], Any]] = [
     lambda data: _look(_both(crypto.load_certificate, data)),
-    lambda data: _both(lambda kind, text: crypto.load_privatekey(kind, text, SECRET), data).check(),
+    lambda data: _check(_both(_private_key, data)),
     lambda data: _both(crypto.load_publickey, data).bits(),
     lambda data: _both(crypto.load_certificate_request, data).get_extensions(),
     lambda data: _both(crypto.load_crl, data).get_revoked(),
     lambda data: _both(crypto.load_pkcs7_data, data).get_type_name(),
     lambda data: crypto.load_pkcs12(data, SECRET),
     lambda data: Credential.load(data, KEY_PEM),
-    lambda data: Credential.load(CERTIFICATE_PEM, data, password=SECRET),
+    lambda data: Credential.load(CERTIFICATE_PEM, data, passphrase=SECRET),
     TrustStore,
     _trust,
+    lambda data: _tell(parse_client_hello(data, dtls=False)),
+    lambda data: _tell(parse_client_hello(data, dtls=True)),
+    _session,
 ]
 
 
@@ -221,7 +257,7 @@ def loader(data: bytes) -> None:
         return
     try:
         LOADERS[data[0] % len(LOADERS)](data[1:])
-    except (crypto.Error, ssl.SSLError, LoadError, ValueError, TypeError):
+    except (crypto.Error, ssl.SSLError, ValueError):
         assert lib.ERR_peek_error() == 0
     assert lib.ERR_peek_error() == 0
 
