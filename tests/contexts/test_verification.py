@@ -136,17 +136,22 @@ def test_a_callback_accepts_what_openssl_refuses(face: Face, version: str, root:
     assert face.sent(pair.client)[0] == leaf.der
 
 
-@pytest.mark.parametrize(("setter", "trusting"), [("set_verify_chain", True), ("set_verifier", False)])
-def test_a_callback_refuses_what_openssl_accepts(
-    face: Face, version: str, root: Issued, leaf: Issued, setter: str, trusting: bool
-) -> None:
-    pair = judged(face, version, Judge(False), setter, leaf, *([root] if trusting else []))
+def assert_refused(face: Face, pair: Any, leaf: Issued) -> None:
+    """The client raises what its callback decided, with the server's chain, and the server gets an alert."""
     code, _message, _depth, _name, chain = told(failure(pair))
     assert code == BY_APPLICATION
     assert chain == [leaf.der, leaf.issuers[0].der]
     getattr(pair, "move", lambda: 0)()
     with pytest.raises(face.error, match=r"(?i)alert"):
         pair.server.do_handshake()
+
+
+@pytest.mark.parametrize(("setter", "trusting"), [("set_verify_chain", True), ("set_verifier", False)])
+def test_a_callback_refuses_what_openssl_accepts(
+    face: Face, version: str, root: Issued, leaf: Issued, setter: str, trusting: bool
+) -> None:
+    pair = judged(face, version, Judge(False), setter, leaf, *([root] if trusting else []))
+    assert_refused(face, pair, leaf)
 
 
 def test_the_verifier_replaced(face: Face, version: str, leaf: Issued) -> None:
@@ -292,12 +297,7 @@ def test_suspended_and_refused(face: Face, version: str, root: Issued, leaf: Iss
     pair = judged(face, version, Judge(SUSPEND), setter, leaf, root)
     suspended(face, pair)
     pair.client.resume_handshake(False)
-    code, _message, _depth, _name, chain = told(failure(pair))
-    assert code == BY_APPLICATION
-    assert chain == [leaf.der, leaf.issuers[0].der]
-    getattr(pair, "move", lambda: 0)()
-    with pytest.raises(face.error, match=r"(?i)alert"):
-        pair.server.do_handshake()
+    assert_refused(face, pair, leaf)
 
 
 def test_what_openssl_refused_can_be_accepted_later(face: Face, version: str, leaf: Issued) -> None:

@@ -288,8 +288,9 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     def set_context(self, context: Context) -> None:
         """Go on with another context's certificate and callbacks; meant for the server name callback.
 
-        During a handshake any other callback of this connection gets a RuntimeError (an Error as well): libssl may be
-        using what it would free. So does a callback that sets one the context has not, or the role, or the session.
+        During a handshake any other callback of this connection, but that for the ClientHello, gets a RuntimeError (an
+        Error as well): libssl may be using what it would free. So does a callback that sets one the context has not, or
+        the role, or the session.
         """
         if not isinstance(context, Context):
             raise TypeError("context must be a Context instance")
