@@ -83,15 +83,6 @@ def test_37_without_a_role(client: SSL.Context) -> None:
         assert caught.value.args[0][-1][-1] == "uninitialized"
 
 
-def test_46_shutdown_during_the_handshake(client: SSL.Context, server: SSL.Context) -> None:
-    pair = Pair(client, server)
-    with pytest.raises(SSL.WantReadError):
-        pair.client.do_handshake()
-    with pytest.raises(SSL.Error) as caught:
-        pair.client.shutdown()
-    assert caught.value.args[0]
-
-
 def test_42_recv_sizes(pair: Pair) -> None:
     pair.client.send(b"0123456789")
     pair.client.send(b"abcdef")
