@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import Credential, SessionCache, TicketKeys, TrustStore, stdlib
+from tests.core.world import DH_PARAMETERS
 from tests.helpers import Identity
 from tests.stdlib.helpers import Pair
 
@@ -106,8 +107,6 @@ def test_the_table_has_every_setter() -> None:
 @pytest.fixture(scope="module")
 def world(ca: Identity, server_identity: Identity, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("setters")
-    from tests.pyopenssl.test_connection_settings import DH_PARAMETERS
-
     (folder / "dh.pem").write_bytes(DH_PARAMETERS)
     credential = Credential.load(server_identity.certificate_file, server_identity.key_file)
     store = TrustStore(ca.certificate_file)
