@@ -329,7 +329,6 @@ PASSWORDS: dict[str, Any] = {
     "bytearray": bytearray(b"secret"),
     "function": lambda: "secret",
     "function of bytes": lambda: b"secret",
-    "wrong": "other",
     "too long": "x" * 1025,
     "function of too long": lambda: "x" * 1025,
     "wrong type": 5,
@@ -344,6 +343,15 @@ def test_112_passwords(server_identity: Identity, encrypted: Path, name: str) ->
         lambda m: server(m).load_cert_chain(server_identity.certificate_file, encrypted, PASSWORDS[name])
     )
     assert mine == original
+
+
+def test_112_wrong_password(server_identity: Identity, encrypted: Path) -> None:
+    """A difference: the message says what is wrong, and the attributes are the same."""
+    for module in (ours, python):
+        with pytest.raises(ssl.SSLError, match=r"^\('?\[SSL\] PEM lib|\[SSL\] PEM lib") as caught:
+            server(module).load_cert_chain(server_identity.certificate_file, encrypted, "other")
+        assert (caught.value.errno, caught.value.library, caught.value.reason) == (524297, "SSL", None)
+        assert ("the password is wrong" in str(caught.value)) is (module is ours)
 
 
 def test_112_no_password(server_identity: Identity, encrypted: Path) -> None:

@@ -9,3 +9,5 @@ X509 *OSSL_STORE_INFO_get1_CERT(const OSSL_STORE_INFO *info);
 void OSSL_STORE_INFO_free(OSSL_STORE_INFO *info);
 UI_METHOD *UI_UTIL_wrap_read_pem_callback(pem_password_cb *callback, int writing);
 void UI_destroy_method(UI_METHOD *method);
+OSSL_STORE_LOADER *OSSL_STORE_LOADER_fetch(OSSL_LIB_CTX *libctx, const char *scheme, const char *properties);
+void OSSL_STORE_LOADER_free(OSSL_STORE_LOADER *loader);

@@ -41,6 +41,7 @@ typedef ... X509_STORE_CTX;
 typedef ... OSSL_STORE_CTX;
 typedef ... OSSL_PROVIDER;
 typedef ... OSSL_STORE_INFO;
+typedef ... OSSL_STORE_LOADER;
 typedef ... UI_METHOD;
 typedef ... X509_VERIFY_PARAM;
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.errors import clean_queue
+from openssl_bio._core.errors import Kind, Outcome, clean_queue, take_queue
 from openssl_bio._core.pointers import own
 from openssl_bio._core.sources import (
     LOAD_ERRORS,
@@ -105,15 +105,17 @@ def _check_key(certificates: Sequence[CData], key: CData) -> None:
     """LoadError unless the key is the first certificate's."""
     if lib.X509_check_private_key(certificates[0], key) == 1:
         return
+    records = take_queue()
     for position, certificate in enumerate(certificates[1:], start=2):
         if lib.X509_check_private_key(certificate, key) == 1:
-            raise LoadError(
+            why = (
                 f"the certificates are in the wrong order: the private key belongs to certificate {position}, "
                 f"{_described(certificate)}, and not to the first, {_described(certificates[0])}"
             )
-    raise LoadError(
-        f"the private key ({_type_of(key)}) does not belong to the certificate {_described(certificates[0])}"
-    )
+            break
+    else:
+        why = f"the private key ({_type_of(key)}) does not belong to the certificate {_described(certificates[0])}"
+    raise LOAD_ERRORS.error(Outcome(Kind.SSL, records, detail=why))
 
 
 def _check_chain(certificates: Sequence[CData]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.errors import ErrorTable, Outcome, clean_queue, take_queue
+from openssl_bio._core.errors import ErrorRecord, ErrorTable, Outcome, clean_queue, take_queue
 from openssl_bio._core.passphrase import NO_PASSPHRASE, PassphraseRequest
 from openssl_bio._core.pem import input_bio, load_certificates, load_private_key
 from openssl_bio._core.pointers import own, taken_certificates
@@ -31,6 +31,7 @@ __all__ = [
     "certificates_of",
     "content_of",
     "each_of",
+    "is_object",
     "key_of",
     "pkcs12_of",
     "pointer_of",
@@ -42,6 +43,11 @@ Source: TypeAlias = Any
 Passphrase: TypeAlias = str | bytes | bytearray | Callable[[], str | bytes | bytearray] | None
 
 _PEM = b"-----BEGIN "
+# What tells the objects that are sources: of cryptography, and of pyOpenSSL's face.
+_OF_OBJECTS = (
+    *("public_bytes", "private_bytes", "additional_certs"),
+    *("to_cryptography", "to_cryptography_key", "get_ca_certificates"),
+)
 
 
 class LoadError(ValueError):
@@ -49,10 +55,14 @@ class LoadError(ValueError):
 
     __module__ = "openssl_bio"
 
+    _records: tuple[ErrorRecord, ...] = ()  # what OpenSSL said, for a face that tells it in another way
+
 
 def _load_error(outcome: Outcome) -> BaseException:
     reasons = "; ".join(f"{record.library}: {record.reason}" for record in outcome.records if record.reason)
-    return LoadError(f"{outcome.detail} ({reasons})" if reasons else outcome.detail)
+    error = LoadError(f"{outcome.detail} ({reasons})" if reasons else outcome.detail)
+    error._records = outcome.records
+    return error
 
 
 LOAD_ERRORS = ErrorTable(_load_error)
@@ -94,7 +104,10 @@ def key_of(source: Source, passphrase: Passphrase, what: str = "private key") ->
 
 
 def pkcs12_of(source: Source, passphrase: Passphrase, what: str) -> Loaded | None:
-    """What a source has if it is a PKCS#12 file: its certificates and its key; None if it is something else."""
+    """What a source has if it is a PKCS#12 file, or what one was parsed to: its certificates and its key; or None."""
+    parsed = _parsed_pkcs12(source, what)
+    if parsed is not None:
+        return parsed
     if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or is_uri(source):
         return None
     name, data = content_of(source, what)
@@ -105,6 +118,20 @@ def pkcs12_of(source: Source, passphrase: Passphrase, what: str) -> Loaded | Non
         if pkcs12 == ffi.NULL:
             return None
         return _opened(own(pkcs12, lib.PKCS12_free, LOAD_ERRORS, name), _plain(passphrase), name)
+
+
+def _parsed_pkcs12(source: Source, what: str) -> Loaded | None:
+    """What is in a PKCS#12 object of ``cryptography``, or of pyOpenSSL's face."""
+    if hasattr(source, "additional_certs"):
+        found = [one.certificate for one in (source.cert, *source.additional_certs) if one is not None]
+        key = source.key
+    elif hasattr(source, "get_ca_certificates"):
+        found = [one for one in (source.get_certificate(), *(source.get_ca_certificates() or ())) if one is not None]
+        key = source.get_privatekey()
+    else:
+        return None
+    certificates = tuple(certificate for one in found for certificate in _certificates(one, what))
+    return Loaded(certificates, None if key is None else key_of(key, None))
 
 
 def _plain(passphrase: Passphrase) -> bytes | None:
@@ -138,6 +165,11 @@ def each_of(source: Source) -> Iterator[Source]:
         return
     for part in source:
         yield from each_of(part)
+
+
+def is_object(source: object) -> bool:
+    """Whether this looks like an object of ``cryptography`` or of pyOpenSSL's face, and not like a path or bytes."""
+    return any(hasattr(source, name) for name in _OF_OBJECTS)
 
 
 def pointer_of(source: object, attribute: str, kind: str) -> CData | None:

@@ -24,6 +24,7 @@ from openssl_bio._core.sources import (
     pointer_of,
 )
 from openssl_bio._core.trust import Trust
+from openssl_bio._core.uris import is_uri
 
 __all__ = ["TrustStore"]
 
@@ -68,7 +69,8 @@ class TrustStore:
         """Trust certificates, and heed CRLs if a flag says so (see `set_flags`): all that the sources have, or none.
 
         A source is a path (str or os.PathLike) of a file or of a directory of files named by hash, bytes of PEM or DER,
-        PEM as str, a certificate or CRL of ``cryptography`` or ``openssl_bio.crypto``, or an iterable of sources.
+        PEM as str, a URI with certificates, a certificate or CRL of ``cryptography`` or ``openssl_bio.crypto``, or an
+        iterable of sources.
         OSError for a file that cannot be read, TypeError for a source of no such type, `LoadError` for one that has
         neither certificates nor CRLs, or malformed ones.
         """
@@ -112,7 +114,7 @@ def _add(trust: Trust, source: Source) -> None:
         _add_der(trust, source.public_bytes(Encoding.DER), "the CRL")
     elif isinstance(source, str | os.PathLike) and "-----BEGIN " not in os.fspath(source) and os.path.isdir(source):
         trust.add_directory(source)
-    elif isinstance(source, str | bytes | bytearray | memoryview | os.PathLike):
+    elif isinstance(source, str | bytes | bytearray | memoryview | os.PathLike) and not is_uri(source):
         name, data = content_of(source, "trusted certificates")
         (trust.load_pem if _PEM in data else lambda *pair: _add_der(trust, *pair))(data, name)
     else:

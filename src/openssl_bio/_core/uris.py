@@ -15,7 +15,7 @@ from openssl_bio._core.errors import ErrorTable, Kind, Outcome, clean_queue, tak
 from openssl_bio._core.passphrase import NO_PASSPHRASE, PassphraseRequest
 from openssl_bio._core.pointers import own
 
-__all__ = ["is_uri", "load_uri"]
+__all__ = ["is_known_uri", "is_uri", "load_uri"]
 
 # RFC 3986, 3.1; one letter is a drive of Windows.
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
@@ -25,6 +25,19 @@ _MOST = 1000  # objects; a token may have many
 def is_uri(source: object) -> bool:
     """Whether a str is a URI and not the path of a file that is there."""
     return isinstance(source, str) and _SCHEME.match(source) is not None and not os.path.exists(source)
+
+
+def is_known_uri(source: object) -> bool:
+    """Whether it `is_uri`, of a scheme that some provider has."""
+    if not isinstance(source, str) or not is_uri(source):
+        return False
+    with clean_queue:
+        scheme = source.partition(":")[0].encode("ascii")
+        loader = lib.OSSL_STORE_LOADER_fetch(ffi.NULL, scheme, ffi.NULL)
+        if loader == ffi.NULL:
+            return False
+        lib.OSSL_STORE_LOADER_free(loader)
+        return True
 
 
 def load_uri(uri: str, request: PassphraseRequest, errors: ErrorTable, name: str) -> tuple[list[CData], list[CData]]:

@@ -20,11 +20,22 @@ from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._constants import Purpose
 from openssl_bio.stdlib._errors import SETUP_ERRORS, described, number
 from openssl_bio.stdlib._private import _ASN1Object
+from openssl_bio.stdlib._sources import (
+    Password,
+    Path,
+    has_pem,
+    is_der,
+    is_path,
+    loaded,
+    path_of,
+    read,
+    trusted,
+    trusted_data,
+)
 
 __all__ = ["FileSettings"]
 
-Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-Password: TypeAlias = str | bytes | bytearray | Callable[[], str | bytes | bytearray]
+GivenPassword: TypeAlias = str | bytes | bytearray | Callable[[], str | bytes | bytearray]
 
 _LONGEST_PASSWORD = 1024
 # What OpenSSL says of a file that is not as it should be, after what its PEM reader said: by library.
@@ -40,41 +51,91 @@ class FileSettings(SettingsCore):
 
     _windows_cert_stores = ("CA", "ROOT")
 
-    def load_cert_chain(self, certfile: Path, keyfile: Path | None = None, password: Password | None = None) -> None:
-        """Use the certificate, its chain and its key from PEM files; the key is in ``certfile`` if not named.
+    def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: GivenPassword | None = None) -> None:
+        """Use a certificate, its chain and its key; the key is where ``certfile`` is if there is no ``keyfile``.
+
+        They are paths of PEM files, as in Python's ``ssl``: str, bytes or os.PathLike. Beyond that they may be PEM or
+        DER in bytes, bytearray or memoryview, files of DER, objects of ``cryptography`` and of `openssl_bio.crypto`,
+        and URIs of OpenSSL's stores (``pkcs11:`` ...); ``certfile`` may be PKCS#12, or a list: the chain behind the
+        certificate. What is no PEM file has to be a chain in order. No file is opened for what is given in memory.
 
         The password of an encrypted key is a str, bytes, or what is called for it; it is never asked at the terminal.
-        OSError for a file that cannot be read, ``ssl.SSLError`` for one without what is wanted and for a key that is
-        not the certificate's.  Nothing is changed by a failure.
+        OSError for a file that cannot be read, TypeError for what is none of these, ``ssl.SSLError`` for one without
+        what is wanted, for a wrong password, for a key that is not the certificate's, and for a chain in disorder: the
+        message says which. Nothing is changed by a failure.
         """
-        request = PassphraseRequest(_password(password))
-        leaf, *chain = _as_libssl("SSL", load_certificates, _content(certfile, "certfile"), SETUP_ERRORS, str(certfile))
-        content = _content(certfile if keyfile is None else keyfile, "keyfile")
-        key = _as_libssl("SSL", load_private_key, content, True, request, SETUP_ERRORS, str(keyfile))
-        with clean_queue:
-            SETUP_ERRORS.check(lib.X509_check_private_key(leaf, key), "the key is not the certificate's")
-        self._use_pair(leaf, chain, key)
+        secret = _password(password)
+        if is_path(certfile) and (keyfile is None or is_path(keyfile)):
+            chain = read(certfile, "certfile")
+            key = chain if keyfile is None else read(keyfile, "keyfile")
+            if not is_der(chain) and not is_der(key):
+                name = certfile if keyfile is None else keyfile
+                self._use_pem(chain, key, secret, os.fspath(name))
+                return
+        credential = loaded(certfile, keyfile, secret)
+        self._use_pair(credential._certificate, credential._chain, credential._key)
 
-    def load_verify_locations(
-        self, cafile: Path | None = None, capath: Path | None = None, cadata: str | bytes | None = None
-    ) -> None:
+    def _use_pem(self, chain: bytes, key: bytes, password: Password, name: Any) -> None:
+        """Use what is in PEM files: as in libssl, the chain may be anything."""
+        leaf, *others = _as_libssl("SSL", load_certificates, chain, SETUP_ERRORS, "certfile")
+        request = PassphraseRequest((lambda _room, _writing: password()) if callable(password) else password)
+        try:
+            pointer = load_private_key(key, True, request, SETUP_ERRORS, "keyfile")
+        except ssl.SSLError as error:
+            why = "the password is wrong" if request.asked else "no password was given" if request.missing else ""
+            addition = f": the private key {name!r} cannot be decrypted: {why}" if why else ""
+            raise _pem_error("SSL", addition) from error
+        with clean_queue:
+            SETUP_ERRORS.check(lib.X509_check_private_key(leaf, pointer), "the key is not the certificate's")
+        self._use_pair(leaf, others, pointer)
+
+    def load_verify_locations(self, cafile: Any = None, capath: Path | None = None, cadata: Any = None) -> None:
         """Trust the certificates of a PEM file, of a directory of files named by hash, of PEM text or DER bytes.
 
-        CRLs of the file are used as well. TypeError if all are omitted, OSError for a file that cannot be read,
-        ``ssl.SSLError`` for malformed certificates, and where there are none. A directory need not exist.
+        CRLs of the file are used as well. Beyond Python's ``ssl``, ``cafile`` and ``cadata`` may be PEM or DER in
+        bytes, bytearray or memoryview, certificates and CRLs of ``cryptography`` and of `openssl_bio.crypto`, whole
+        stores (`openssl_bio.TrustStore`, ``crypto.X509Store``), and lists of all these; ``cafile`` may be a URI of
+        OpenSSL's stores, too. A str is a path in ``cafile`` and PEM in ``cadata``.
+
+        TypeError if all are omitted or for what is none of these, OSError for a file that cannot be read,
+        ``ssl.SSLError`` for malformed certificates, and where there are none. A directory need not exist. All is
+        trusted in the end, or if anything fails nothing more than before.
         """
         if cafile is None and capath is None and cadata is None:
             raise TypeError("cafile, capath and cadata cannot be all omitted")
-        directory = None if capath is None else _path(capath, "capath")
-        certificates = [] if cadata is None else _parsed(cadata)
-        content = b"" if cafile is None else _bundle_content(cafile)
+        directory = None if capath is None else path_of(capath, "capath")
+        add = [self._adding_data(cadata)] if cadata is not None else []
+        if cafile is not None:
+            add.insert(0, self._adding_file(cafile))
         with self._trust.all_or_nothing():
-            if cafile is not None:
-                _as_libssl("X509", self._trust.load_pem, content, repr(cafile))
-            for certificate in certificates:
-                self._trust.add_certificate(certificate)
+            for step in add:
+                step()
             if directory is not None:
                 self._trust.add_directory(directory)
+
+    def _adding_file(self, cafile: Any) -> Callable[[], None]:
+        """What adds the certificates of a file, or of what is given in its place."""
+        if not is_path(cafile):
+            others = trusted(cafile, "cafile")
+            return lambda: self._trust.join(others)
+        content = bundle_bytes(path_of(cafile, "cafile"), lambda: read(cafile, "cafile"))
+        if is_der(content):
+            others = trusted(content, "cafile")
+            return lambda: self._trust.join(others)
+        return lambda: _as_libssl("X509", self._trust.load_pem, content, repr(cafile))
+
+    def _adding_data(self, cadata: Any) -> Callable[[], None]:
+        """What adds the certificates of ``cadata``."""
+        if not _is_plain(cadata):
+            others = trusted_data(cadata)
+            return lambda: self._trust.join(others)
+        certificates = _parsed(cadata)
+
+        def add() -> None:
+            for certificate in certificates:
+                self._trust.add_certificate(certificate)
+
+        return add
 
     def set_default_verify_paths(self) -> None:
         """Trust what the system's OpenSSL trusts, or ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name."""
@@ -117,28 +178,18 @@ class FileSettings(SettingsCore):
 
     def load_dh_params(self, path: Path, /) -> None:
         """Use the DH parameters of a PEM file. OSError if it cannot be read, ``ssl.SSLError`` if it has none."""
-        content = _content(path, "path")
+        content = read(path, "path")
         if b"DH PARAMETERS-----" not in content:
             raise SETUP_ERRORS.error(Outcome(Kind.SSL, (_NO_START_LINE,)))
         self._set_tmp_dh(load_parameters(content, SETUP_ERRORS, "no DH parameters"))
 
 
-def _path(path: Any, name: str) -> Any:
+def _is_plain(cadata: Any) -> bool:
+    """Whether this is what Python's ``ssl`` takes: text, or bytes that are no PEM."""
     try:
-        return os.fspath(path)
+        return isinstance(cadata, str) or not has_pem(bytes(memoryview(cadata)))
     except TypeError:
-        raise TypeError(f"{name} should be a valid filesystem path") from None
-
-
-def _content(path: Any, name: str) -> bytes:
-    with clean_queue, open(_path(path, name), "rb") as file:
-        return file.read()
-
-
-def _bundle_content(cafile: Any) -> bytes:
-    """What a file of trusted certificates has, which is read again only if it has changed."""
-    path = _path(cafile, "cafile")
-    return bundle_bytes(path, lambda: _content(path, "cafile"))
+        return False
 
 
 def _as_libssl(library: str, load: Callable[..., Any], *arguments: Any) -> Any:
@@ -148,15 +199,20 @@ def _as_libssl(library: str, load: Callable[..., Any], *arguments: Any) -> Any:
     except ssl.SSLError as error:
         if error.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
             raise
-        raise SETUP_ERRORS.error(Outcome(Kind.SSL, (_PEM_LIB[library],))) from error
+        raise _pem_error(library) from error
 
 
-def _password(password: Any) -> bytes | Callable[[int, bool], bytes] | None:
+def _pem_error(library: str, addition: str = "") -> ssl.SSLError:
+    record = _PEM_LIB[library]
+    return described(ssl.SSLError, number(record), record, record.reason, addition)
+
+
+def _password(password: Any) -> Password:
     if password is None:
         return None
     if not callable(password):
         return _password_bytes(password, "password should be a string or callable")
-    return lambda _room, _writing: _password_bytes(password(), "password callback must return a string")
+    return lambda: _password_bytes(password(), "password callback must return a string")
 
 
 def _password_bytes(given: object, otherwise: str) -> bytes:
