@@ -128,7 +128,12 @@ SETTERS: dict[str, Callable[[Any, World], Any]] = {
     "ALPN": lambda c, w: c.set_alpn_protocols(["http/1.1"]),
     "certificate": lambda c, w: c.load_cert_chain(w.client.certificate_file, w.client.key_file),
     "chain": lambda c, w: c.load_cert_chain(w.chain_file, w.encrypted_key, "secret"),
+    "chain in memory": lambda c, w: c.load_cert_chain(
+        w.chain_file.read_bytes(), w.encrypted_key.read_bytes(), "secret"
+    ),
+    "chain of a store": lambda c, w: c.load_cert_chain(f"file:{w.chain_file}", w.encrypted_key, "secret"),
     "trust": lambda c, w: c.load_verify_locations(w.client.certificate_file),
+    "trust in memory": lambda c, w: c.load_verify_locations([w.client.certificate, w.server.certificate_file]),
     "trusted data": lambda c, w: c.load_verify_locations(
         cadata=w.client.certificate_file.read_text() + w.server.certificate_file.read_text()
     ),
@@ -243,6 +248,11 @@ def exchanges() -> list[Scenario]:
     found = [
         Scenario("a client's stdlib context", lambda w: None, lambda _, w: ours.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
         Scenario("a stdlib pair", both, lambda c, w: Pair(*c)),
+        Scenario(
+            "initial bytes",
+            server,
+            lambda c, w: c.wrap_bio(ours.MemoryBIO(), ours.MemoryBIO(), server_side=True, initial=b"x"),
+        ),
         Scenario("a stdlib pair over Python's BIOs", both, lambda c, w: Pair(*c, python)),
         Scenario("stdlib TLS 1.3", pair, talk),
         Scenario("stdlib TLS 1.2", lambda w: Pair(*both(w, ssl.TLSVersion.TLSv1_2)), talk),

@@ -92,6 +92,7 @@ class SocketPump:
         self._next_framing: _Framing | None = None  # once the engine has what arrived
         self._arrivals = 0
         self._owed: dict[str, Any] = {}
+        self._early: CData | None = None  # bytes that come before those of the descriptor
 
     def _new_bio(self) -> CData:
         return own(lib.BIO_new(lib.BIO_s_socket()), lib.BIO_free, self._errors, "BIO_new")
@@ -100,6 +101,13 @@ class SocketPump:
         """The BIO, over the present descriptor, which it never closes."""
         lib.BIO_set_fd(bio, self._fileno(), lib.BIO_NOCLOSE)
         return bio
+
+    def begin_with(self, data: bytes) -> None:
+        """Let bytes that somebody else has read from the descriptor come first. Once, before anything is read."""
+        early = own(lib.BIO_new(lib.BIO_s_mem()), lib.BIO_free, self._errors, "BIO_new")
+        self._errors.check(lib.BIO_write(early, data, len(data)) == len(data), "BIO_write")
+        with self._receiving:
+            self._early = early
 
     @property
     def blocked(self) -> bool:
@@ -186,6 +194,10 @@ class SocketPump:
         while True:
             bio = self._point(self._reader)
             room = LARGEST if datagrams else self._framing.wanted
+            if self._early is not None:
+                if lib.obio_transfer_fill(self._arrived, self._early, room):
+                    return True
+                self._early = None
             if lib.obio_transfer_fill(self._arrived, bio, room):
                 return True
             code = _last_error()

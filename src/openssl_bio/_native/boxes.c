@@ -204,15 +204,28 @@ int obio_box_return(obio_box *box)
     return ok;
 }
 
-/* Put bytes before those in the box.  Returns 1, or 0 if memory is out.  Not for a shared box. */
-int obio_box_put_first(obio_box *box, const void *data, size_t size)
+static int put_first(obio_box *box, const void *data, size_t size)
 {
+    if (size == 0)
+        return 1;
     if (!make_room(box, size))
         return 0;
     memmove(box->data + box->start + size, box->data + box->start, held(box));
     memcpy(box->data + box->start, data, size);
     box->end += size;
     return 1;
+}
+
+/* Put bytes before those in the box.  Returns 1, or 0 if memory is out. */
+int obio_box_put_first(obio_box *box, const void *data, size_t size)
+{
+    int ok;
+
+    if (!enter(box))
+        return 0;
+    ok = put_first(box, data, size);
+    leave(box);
+    return ok;
 }
 
 /* Let what is written go to `target`, after what is in the box now, until obio_box_hit().  Not for a shared box. */

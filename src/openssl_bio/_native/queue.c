@@ -19,6 +19,12 @@ int obio_queue_put(BIO *bio, const void *data, size_t size)
     return obio_box_put(obio_box_of(bio), data, size);
 }
 
+/* The same in front of what is there, also after the queue has ended. */
+int obio_queue_put_first(BIO *bio, const void *data, size_t size)
+{
+    return obio_box_put_first(obio_box_of(bio), data, size);
+}
+
 /* Returns how many bytes were there to be taken, `size` at most. */
 size_t obio_queue_take(BIO *bio, void *buffer, size_t size)
 {

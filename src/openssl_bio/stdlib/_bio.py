@@ -5,13 +5,14 @@ from __future__ import annotations
 import ssl
 from typing import Any, NoReturn, final
 
-from openssl_bio._core._lib import CData
+from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import Queue, hot
+from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pointers import BytesLike
 
-__all__ = ["MemoryBIO", "transport"]
+__all__ = ["MemoryBIO", "octets", "prepend", "refuse_ended", "transport"]
 
 
 @final
@@ -62,6 +63,30 @@ class MemoryBIO(Queue):
     def eof(self) -> bool:
         """`write_eof` was called, and all bytes have been read."""
         return self._ended and not self._size
+
+
+def prepend(bio: MemoryBIO | ssl.MemoryBIO, data: bytes) -> None:
+    """Put bytes in front of those that are there. ``ssl.SSLError`` where Python's BIO takes no more."""
+    if isinstance(bio, MemoryBIO):
+        with clean_queue:
+            if not lib.obio_queue_put_first(bio._pointer, data, len(data)):
+                raise MemoryError
+    else:
+        refuse_ended(bio)
+        bio.write(data + bio.read())
+
+
+def refuse_ended(bio: object) -> None:
+    """``ssl.SSLError`` if nothing can be put in a MemoryBIO any more, which ours always lets us do."""
+    if isinstance(bio, ssl.MemoryBIO):
+        bio.write(b"")
+
+
+def octets(data: object, name: str) -> bytes:
+    """A copy of a bytes-like object; TypeError with the argument's name for anything else."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"{name} must be a bytes-like object, not {type(data).__name__!r}")
+    return bytes(data)
 
 
 def transport(bio: object, name: str) -> CData | ByteBox:

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorTable, clean_queue
+from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.protocols import join_protocols
 from openssl_bio._core.settings import SettingsCore
 from openssl_bio.stdlib import _constants as c
+from openssl_bio.stdlib._bio import octets, prepend, refuse_ended
 from openssl_bio.stdlib._callbacks import CallbackSettings
 from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
 from openssl_bio.stdlib._errors import SETUP_ERRORS
 from openssl_bio.stdlib._files import FileSettings
-from openssl_bio.stdlib._names import encoded_hostname
+from openssl_bio.stdlib._names import HostName, encoded_hostname, refuse_unusable
 from openssl_bio.stdlib._object import SSLObject
 from openssl_bio.stdlib._shadow import shadow
 from openssl_bio.stdlib._socket import SocketObject, SSLSocket
@@ -132,15 +134,23 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         incoming: MemoryBIO | ssl.MemoryBIO,
         outgoing: MemoryBIO | ssl.MemoryBIO,
         server_side: bool = False,
-        server_hostname: str | bytes | None = None,
+        server_hostname: HostName | None = None,
         session: Any = None,
+        *,
+        initial: BytesLike = b"",
     ) -> SSLObject:
         """A connection that reads ciphertext from one BIO and writes it to the other.
 
-        The BIOs are of ours, or Python's. ValueError for arguments that are for the other side, and where the context
-        is to check a host name and none is given.
+        The BIOs are of ours, or Python's. ``server_hostname`` is a DNS name or an IP address, str or bytes, or an
+        address of ``ipaddress``. ``initial`` is what was read from the transport already and belongs to TLS, as after
+        an upgrade: it is put in front of what ``incoming`` has. ValueError for arguments that are for the other side,
+        and where the context is to check a host name and none is given; ``ssl.SSLError`` for ``initial`` bytes where
+        ``incoming`` is Python's and has ended. After an exception ``incoming`` has what it had.
         """
-        return self.sslobject_class._create(
+        early = octets(initial, "initial")
+        if early:
+            refuse_ended(incoming)
+        connection = self.sslobject_class._create(
             incoming,
             outgoing,
             server_side=server_side,
@@ -148,6 +158,8 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
             session=session,
             context=self,
         )
+        prepend(incoming, early)
+        return connection
 
     def wrap_socket(  # noqa: PLR0917 - as in the original
         self,
@@ -155,19 +167,33 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         server_side: bool = False,
         do_handshake_on_connect: bool = True,
         suppress_ragged_eofs: bool = True,
-        server_hostname: str | bytes | None = None,
+        server_hostname: HostName | None = None,
         session: Any = None,
+        *,
+        initial: BytesLike = b"",
     ) -> SSLSocket:
-        """A connection over a stream socket, which it takes over; ``sock`` itself is left without one."""
-        return self.sslsocket_class._create(
+        """A connection over a stream socket, which it takes over; ``sock`` itself is left without one.
+
+        ``server_hostname`` and ``initial`` are as in `wrap_bio`; with ``initial`` the socket has to be connected,
+        OSError otherwise.
+        """
+        early, name = octets(initial, "initial"), encoded_hostname(server_hostname)
+        if name and not server_side:
+            refuse_unusable(name)
+        if early:
+            sock.getpeername()
+        wrapped = self.sslsocket_class._create(
             sock=sock,
             server_side=server_side,
-            do_handshake_on_connect=do_handshake_on_connect,
+            do_handshake_on_connect=do_handshake_on_connect and not early,
             suppress_ragged_eofs=suppress_ragged_eofs,
-            server_hostname=server_hostname,
+            server_hostname=name,
             context=self,
             session=session,
         )
+        if early:
+            wrapped._begin_with(early, do_handshake_on_connect)
+        return wrapped
 
     def _wrap_socket(
         self,
@@ -184,7 +210,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         connection = SSLObject._connect(self, None, None, server_side, name, session, owner)
         return SocketObject(sock, connection)
 
-    def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
+    def _encode_hostname(self, hostname: HostName | None) -> str | None:
         return encoded_hostname(hostname)
 
     # -- verification -----------------------------------------------------------------------------------------------

@@ -1,25 +1,55 @@
-"""Names of servers."""
+"""Names of servers.
+
+A name outside ASCII becomes A-labels by IDNA 2008 where the package ``idna`` is installed, and by IDNA 2003 otherwise,
+as Python's ``ssl`` has it.  A name in ASCII is left as it is; Python's codec checks the lengths of its labels.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+from functools import cache
+from importlib.util import find_spec
+from typing import TypeAlias
 
-__all__ = ["encoded_hostname", "is_address", "refuse_empty_name"]
+__all__ = ["HostName", "encoded_hostname", "is_address", "refuse_unusable"]
+
+HostName: TypeAlias = str | bytes | ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def encoded_hostname(name: str | bytes | None) -> str | None:
-    """A name in A-labels (IDNA 2003, as Python's ``ssl`` has it), or an IP address as it is."""
+def encoded_hostname(name: HostName | None) -> str | None:
+    """A name in A-labels, or an IP address as it is, without the scope that it has on this machine.
+
+    UnicodeError for what cannot be a name.
+    """
     if name is None:
         return None
+    if isinstance(name, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        return str(name).partition("%")[0]
     if isinstance(name, str):
-        return name.encode("idna").decode("ascii")
+        labels = name if name.isascii() or not _has_idna() else _by_idna_2008(name)
+        return labels.encode("idna").decode("ascii")
     return name.decode("ascii")
 
 
-def refuse_empty_name(name: str) -> None:
-    """To libssl an empty name means any, and one with a leading dot all names below it."""
+@cache
+def _has_idna() -> bool:
+    return find_spec("idna") is not None
+
+
+def _by_idna_2008(name: str) -> str:
+    """RFC 5891, after the mapping of UTS 46, which browsers do too: case, width, kinds of dots."""
+    import idna
+
+    mapped = idna.uts46_remap(name, std3_rules=False, transitional=False)
+    return ".".join(label if label.isascii() else idna.alabel(label).decode("ascii") for label in mapped.split("."))
+
+
+def refuse_unusable(name: str) -> None:
+    """To libssl an empty name means any, and one with a leading dot all names below it; a NUL would end it."""
     if not name or name.startswith("."):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+    if "\0" in name:
+        raise TypeError("argument must be encoded string without null bytes, not str")
 
 
 def is_address(name: str) -> bool:

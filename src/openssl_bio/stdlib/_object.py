@@ -23,7 +23,7 @@ from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
 from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, HAS_NPN, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from openssl_bio.stdlib._errors import IO_ERRORS, SETUP_ERRORS, described
-from openssl_bio.stdlib._names import is_address, refuse_empty_name
+from openssl_bio.stdlib._names import is_address, refuse_unusable
 from openssl_bio.stdlib._session import SSLSession
 from openssl_bio.stdlib._shadow import shadow
 
@@ -120,9 +120,7 @@ class SSLObject(EarlyData, ssl.SSLObject):
         return self._server_hostname
 
     def _configure_hostname(self, name: str) -> None:
-        refuse_empty_name(name)
-        if "\0" in name:
-            raise TypeError("argument must be encoded string without null bytes, not str")
+        refuse_unusable(name)
         if not is_address(name):
             self._set_server_name(name.encode("ascii"))
         if self._context.check_hostname:

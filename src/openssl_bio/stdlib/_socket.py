@@ -220,6 +220,20 @@ class SSLSocket(ssl.SSLSocket):
         created: SSLSocket = make(context=context, session=session, **options)
         return created
 
+    def _begin_with(self, early: bytes, handshake: bool) -> None:
+        """Take bytes of TLS that were read before, and shake hands if that is wanted; close the socket if it fails."""
+        try:
+            sslobj = self._tls()
+            sslobj._pump.begin_with(early)
+            self.do_handshake_on_connect = handshake
+            if handshake:
+                if self.gettimeout() == 0:
+                    raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
+                self.do_handshake()
+        except BaseException:
+            self.close()
+            raise
+
     def _tls(self) -> Any:
         self._checkClosed()  # type: ignore[attr-defined]
         if self._sslobj is None:

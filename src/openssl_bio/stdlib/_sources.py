@@ -153,15 +153,15 @@ def _data(given: Any) -> Source:
 
 
 def _trust_of(given: Any, source: Callable[[Any], Source]) -> Trust:
-    store, sources, found = TrustStore(), [], False
-    for one in each_of(given):
-        whole, found = getattr(one, "_trust", None), True
-        if isinstance(whole, Trust) and not isinstance(one, ContextCore):
-            store._trust.join(whole)
-        else:
-            sources.append(source(one))
-    if not found:
-        raise described(ssl.SSLError, 0, None, "there is no certificate or CRL: the list is empty")
     with _as_ssl_error():
+        store, sources, found = TrustStore(), [], False
+        for one in each_of(given):
+            whole, found = getattr(one, "_trust", None), True
+            if isinstance(whole, Trust) and not isinstance(one, ContextCore):
+                store._trust.join(whole)
+            else:
+                sources.append(source(one))
+        if not found:
+            raise LoadError("there is no certificate or CRL: the list is empty")
         store.add(*sources)
     return store._trust
