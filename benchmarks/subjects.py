@@ -104,7 +104,11 @@ class Subject:
 
 
 class Stdlib(Subject):
-    """The shape of Python's ``ssl``: SSLObject and MemoryBIO."""
+    """The shape of Python's ``ssl``: SSLObject, and MemoryBIO, which may be another module's."""
+
+    def __init__(self, name: str, module: Any, certificate: Path, *, bio: Any = None) -> None:
+        super().__init__(name, module, certificate)
+        self.bio = bio or module.MemoryBIO
 
     def contexts(self, ciphers: str | None) -> tuple[Any, Any]:
         ssl = self.module
@@ -118,10 +122,10 @@ class Stdlib(Subject):
         return client, server
 
     def bare_client(self, context: Any) -> Any:
-        return context.wrap_bio(self.module.MemoryBIO(), self.module.MemoryBIO())
+        return context.wrap_bio(self.bio(), self.bio())
 
     def _end(self, context: Any, *, server: bool, session: Any = None) -> End:
-        incoming, outgoing = self.module.MemoryBIO(), self.module.MemoryBIO()
+        incoming, outgoing = self.bio(), self.bio()
         sslobject = context.wrap_bio(incoming, outgoing, server_side=server, session=session)
         return End(
             sslobject, sslobject.do_handshake, self.module.SSLWantReadError, sslobject.write, sslobject.write,
@@ -209,6 +213,7 @@ def subjects(certificate: Path) -> dict[str, Subject]:
         except ModuleNotFoundError:
             continue
         found[name] = kind(name, module, certificate)
+    found["ssl's BIOs"] = Stdlib("ssl's BIOs", found["stdlib"].module, certificate, bio=found["ssl"].module.MemoryBIO)
     connection = importlib.import_module("openssl_bio.SSL").Connection
     if hasattr(connection, "receive_data"):
         found["one call"] = PyOpenSSL(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import ssl
+import threading
+import weakref
 from typing import Any
 
 import pytest
 
 from openssl_bio.stdlib._object import SSLObject
 from tests.helpers import Identity
-from tests.stdlib.helpers import client_context, server_context, wants_read
+from tests.stdlib.helpers import Pair, client_context, ours, python, server_context, wants_read
 
 
 class Box:
@@ -107,3 +112,201 @@ def test_a_box_cannot_use_its_connection(boxes: Boxes) -> None:
     box.connection = connect(boxes.client.context, box, Box(), server=False)
     assert wants_read(box.connection.do_handshake)
     assert len(inner) == 1
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_box_may_give_other_bytes(boxes: Boxes, kind: Any) -> None:
+    """Whatever has a buffer."""
+
+    class Other(Box):
+        def read(self, size: int, /) -> Any:
+            return kind(super().read(size))
+
+    boxes.up.__class__ = Other
+    boxes.client.write(b"x" * 300)
+    assert boxes.server.read(1000) == b"x" * 300
+
+
+def test_a_box_that_cannot_tell_its_end(boxes: Boxes) -> None:
+    """What its ``eof`` raises is raised, too."""
+
+    class Endless(Box):
+        @property
+        def eof(self) -> bool:
+            raise ZeroDivisionError
+
+        @eof.setter
+        def eof(self, value: bool) -> None: ...
+
+    boxes.down.__class__ = Endless
+    with pytest.raises(ZeroDivisionError):
+        boxes.client.read(1)
+    boxes.down.__class__ = Box
+    boxes.server.write(b"x")
+    assert boxes.client.read(1) == b"x"
+
+
+def test_the_end_of_a_box_is_the_end_of_the_connection(boxes: Boxes) -> None:
+    """Without a close_notify, it is an unexpected one."""
+    boxes.server.write(b"the last")
+    boxes.down.eof = True
+    assert boxes.client.read(100) == b"the last"
+    with pytest.raises(ssl.SSLEOFError):
+        boxes.client.read(1)
+
+
+def test_a_box_that_is_a_part_of_its_connection(boxes: Boxes) -> None:
+    """The collector finds that nobody else has the two."""
+    box = Box()
+    connection = connect(boxes.client.context, box, Box(), server=False)
+    box.connection = connection  # type: ignore[attr-defined]
+    gone = weakref.ref(box)
+    wants_read(connection.do_handshake)
+    del box, connection
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_box_that_drops_its_connection(boxes: Boxes) -> None:
+    """The call that runs keeps it."""
+
+    class Careless(Box):
+        def read(self, size: int, /) -> Any:
+            kept.clear()
+            return b""
+
+    kept = [connect(boxes.client.context, Careless(), Box(), server=False)]
+    assert wants_read(kept[0].do_handshake)
+    assert not kept
+
+
+def test_one_box_of_two_connections(boxes: Boxes) -> None:
+    """Each takes what it asks for, and the other finds it gone."""
+    other = connect(boxes.server.context, boxes.up, boxes.down, server=True)
+    boxes.client.write(b"x" * 100)
+    with pytest.raises(ssl.SSLError):  # a ClientHello was awaited
+        other.do_handshake()
+    left = len(boxes.up.data)
+    assert wants_read(lambda: boxes.server.read(1)) == (left < 5)
+
+
+# -- Python's own MemoryBIO, of which the C engine knows more ---------------------------------------------------------
+
+
+@pytest.fixture
+def done(ca: Identity, server_identity: Identity, version: ssl.TLSVersion) -> Pair:
+    """Two ends over Python's BIOs, after the handshake."""
+    client, server = client_context(ca, version=version), server_context(server_identity, version=version)
+    return Pair(client, server, ssl.MemoryBIO).handshake()
+
+
+def test_bytes_that_somebody_else_takes(done: Pair) -> None:
+    """What was there when a read looked, and is not there any more, is waited for; it may come back."""
+    done.server.write(b"x" * 100)
+    done.server.write(b"y" * 100)
+    assert done.client.read(1) == b"x"
+    stolen = done.to_client.read()
+    assert stolen
+    assert done.client.read(1000) == b"x" * 99
+    assert wants_read(lambda: done.client.read(1000))
+    done.to_client.write(stolen)
+    assert done.client.read(1000) == b"y" * 100
+
+
+def test_bytes_that_come_between_reads(done: Pair) -> None:
+    """A read looks again what there is."""
+    for size in (1, 7, 5000, 40000):
+        for _ in range(3):
+            done.server.write(b"x" * size)
+        assert done.client.read(size) == b"x" * size
+        done.server.write(b"y" * size)
+        rest = done.client.read(1 << 20)
+        assert rest == b"x" * (2 * size) + b"y" * size
+        assert done.to_client.pending == 0
+
+
+@pytest.mark.parametrize("module", [ours, python], ids=["ours", "Python's"])
+def test_what_follows_the_end_stays_in_the_bio(ca: Identity, server_identity: Identity, module: Any) -> None:
+    """Somebody may go on without TLS; pending is right after each call, as with Python's own ssl."""
+    contexts = client_context(ca, module), server_context(server_identity, module)
+    pair = Pair(*contexts, ssl.MemoryBIO).handshake()
+    assert wants_read(pair.server.unwrap)
+    close = pair.to_client.read()
+    assert pair.client.pending() == 0
+    for i in range(len(close) - 1):
+        pair.to_client.write(close[i : i + 1])
+        assert wants_read(lambda: pair.client.read(10))
+        assert pair.to_client.pending == 0
+    pair.to_client.write(close[-1:] + b"no TLS any more")
+    assert pair.client.read(10) == b""
+    assert pair.to_client.read() == b"no TLS any more"
+
+
+@pytest.mark.parametrize("module", [ours, python], ids=["ours", "Python's"])
+def test_only_the_header_of_what_is_no_record_is_taken(ca: Identity, server_identity: Identity, module: Any) -> None:
+    """So that somebody can look what came instead."""
+    contexts = client_context(ca, module), server_context(server_identity, module)
+    for during_the_handshake in (True, False):
+        pair = Pair(*contexts, ssl.MemoryBIO)
+        call = pair.client.do_handshake
+        if not during_the_handshake:
+            pair.handshake()
+            call = lambda end=pair.client: end.read(100)  # noqa: E731
+        pair.to_client.write(b"HTTP/1.1 400 Bad Request\r\n")
+        with pytest.raises(ssl.SSLError):
+            call()
+        assert pair.to_client.read() == b"1.1 400 Bad Request\r\n"
+
+
+def test_a_thread_that_fills_the_bio_of_a_reader(done: Pair) -> None:
+    """All bytes arrive, once and in their order."""
+    data = bytes(range(256)) * 2000
+    done.server.write(data)
+    ciphertext, stopped = done.to_client.read(), threading.Event()
+
+    def fill() -> None:
+        for start in range(0, len(ciphertext), 777):
+            done.to_client.write(ciphertext[start : start + 777])
+        stopped.set()
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    found = bytearray()
+    while len(found) < len(data):
+        had_all = stopped.is_set()
+        try:
+            found += done.client.read(3333)
+        except ssl.SSLWantReadError:
+            assert not had_all
+            stopped.wait(0.001)
+    thread.join(60)
+    assert found == data
+
+
+def test_two_threads_that_read_over_one_bio(done: Pair) -> None:
+    """The connection's guard takes care of it."""
+    data = b"x" * 300_000
+    done.server.write(data)
+    found: list[int] = []
+
+    def read() -> None:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while True:
+                found.append(len(done.client.read(3000)))
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(found) == len(data)
+
+
+def test_a_bio_that_takes_nothing_more(done: Pair) -> None:
+    """Python's BIO refuses bytes after write_eof, of every size; the connection can still read."""
+    done.to_server.write_eof()
+    for size in (1, 20_000):
+        with pytest.raises(ssl.SSLError, match="cannot write"):
+            done.client.write(b"x" * size)
+    done.server.write(b"y")
+    assert done.client.read(1) == b"y"

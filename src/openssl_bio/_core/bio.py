@@ -92,7 +92,7 @@ class ForeignBio(NamedTuple):
     """A BIO made of a Python object, and the handle that must live as long as any reference to it."""
 
     pointer: CData
-    handle: CData
+    handle: object
 
 
 class _Foreign:

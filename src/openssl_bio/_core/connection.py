@@ -20,12 +20,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.bio import ByteBox, foreign_bio
+from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.credential import Credential
-from openssl_bio._core.engines import Guard
+from openssl_bio._core.engines import Guard, foreign_bio
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.getters import Getters
 from openssl_bio._core.identity import Identity

@@ -7,16 +7,18 @@ cdata that does.  What happens rarely is here: C calls `_classify` and `_error` 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, load_engine
+from openssl_bio._core.bio import ByteBox, ForeignBio
 from openssl_bio._core.errors import ABORTED, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK
 from openssl_bio._core.pointers import BytesLike
 
-__all__ = ["Engine", "Guard", "Queue", "serve"]
+__all__ = ["Engine", "Guard", "Queue", "foreign_bio", "serve"]
 
 if TYPE_CHECKING:
     from openssl_bio._core import bio, engine
@@ -28,11 +30,17 @@ if TYPE_CHECKING:
     class _Queue(bio.Queue):
         _address: int
 
+    class _Foreign:
+        _address: int
+
+    def _foreign(box: ByteBox, guard: Guard, problems: list[BaseException], sized: bool) -> _Foreign: ...
+
     def _method(face: type, name: str, documentation: str) -> Any: ...
 
 else:
     _module = load_engine()
     _Engine, Guard, _Queue, _method = _module.Engine, _module.Guard, _module.Queue, _module.method
+    _foreign = _module.foreign
 
 
 _uintptr = ffi.typeof("uintptr_t")
@@ -89,6 +97,13 @@ class Queue(_Queue):
     @property
     def _pointer(self) -> CData:
         return ffi.cast("BIO *", self._address)
+
+
+def foreign_bio(box: ByteBox, guard: Guard, problems: list[BaseException], _errors: ErrorTable) -> ForeignBio:
+    """A BIO that reads from and writes to a Python object; what that raises is appended to ``problems``."""
+    python_ssl = sys.modules.get("_ssl")  # who has a MemoryBIO of Python's has imported it
+    foreign = _foreign(box, guard, problems, type(box) is getattr(python_ssl, "MemoryBIO", None))
+    return ForeignBio(ffi.cast("BIO *", foreign._address), foreign)
 
 
 def serve(face: type[Engine | Queue], names: Iterable[str]) -> None:

@@ -10,7 +10,10 @@
  *   bytes, after what the box holds; what it leaves is copied into the box
  *   when the call returns;
  * - aim: for the time of one call what libssl writes goes straight to where the
- *   caller wants it, until that is full or something is in the box.
+ *   caller wants it, until that is full or something is in the box;
+ * - lead elsewhere: it holds nothing, and libssl reads and writes the bytes of
+ *   somebody else, who may know how many there are.  Then the header of the
+ *   next record may be looked at before libssl wants it.
  *
  * A box notices where TLS records begin as they are read, and so can tell how
  * much plaintext the whole records in it hold.  It is an estimate, exact for
@@ -270,6 +273,51 @@ static void follow(obio_box *box, const unsigned char *data, size_t size)
     }
 }
 
+/* -- boxes that lead elsewhere ------------------------------------------------------------------------------------ */
+
+/* Lead to `far`, which must live until this is called with NULL.  Not for a shared box. */
+void obio_box_lead(obio_box *box, obio_far *far)
+{
+    if (far == NULL)
+        box->lent_size = 0;
+    box->far = far;
+}
+
+/* How many bytes wait to be read there, as far as that is known. */
+size_t obio_box_ask(obio_box *box)
+{
+    if (box->far == NULL)
+        return 0;
+    box->far->known = box->far->size(box->far);
+    return obio_box_known(box);
+}
+
+/* The same without asking again. */
+size_t obio_box_known(const obio_box *box)
+{
+    return box->lent_size + (box->far == NULL ? 0 : box->far->known);
+}
+
+static int read_far(obio_far *far, void *buffer, size_t size, size_t *got)
+{
+    int status = far->read(far, buffer, size, got);
+
+    far->known = *got < size || *got > far->known ? 0 : far->known - *got;
+    return status;
+}
+
+/* Read the header of the next record, if that is next and there. */
+void obio_box_look(obio_box *box)
+{
+    obio_far *far = box->far;
+    size_t got;
+
+    if (far == NULL || box->lent_size > 0 || box->left > 0 || box->have > 0 || far->known < sizeof far->header)
+        return;
+    if (read_far(far, far->header, sizeof far->header, &got) == 1)
+        obio_box_lend(box, far->header, got);
+}
+
 static size_t plaintext_of(const unsigned char *header, size_t overhead)
 {
     size_t size = record_size(header);
@@ -311,6 +359,19 @@ static size_t expect(const obio_box *box, size_t overhead)
     return total;
 }
 
+/* The records that are not looked at are taken to be as large as the one that is. */
+static size_t expect_far(const obio_box *box, size_t overhead)
+{
+    size_t size, known = box->far->known;
+
+    if (box->left > 0)
+        return box->left <= known ? plaintext_of(box->header, overhead) : 0;
+    if (box->lent_size < sizeof box->far->header)
+        return 0;
+    size = sizeof box->far->header + record_size(box->lent);
+    return (box->lent_size + known) / size * plaintext_of(box->lent, overhead);
+}
+
 /* How much plaintext is in the whole records of the box, if each has this overhead beside its header; 0 if unknown. */
 size_t obio_box_expect(const obio_box *box, size_t overhead)
 {
@@ -318,12 +379,22 @@ size_t obio_box_expect(const obio_box *box, size_t overhead)
 
     if (!enter(box))
         return 0;
-    size = expect(box, overhead);
+    size = box->far == NULL ? expect(box, overhead) : expect_far(box, overhead);
     leave(box);
     return size;
 }
 
 /* -- the BIO ------------------------------------------------------------------------------------------------------ */
+
+/* The flags of a box that leads elsewhere are its one connection's. */
+static int write_far(BIO *bio, obio_far *far, const char *data, size_t size)
+{
+    BIO_clear_retry_flags(bio);
+    if (far->write(far, data, size))
+        return 1;
+    BIO_set_retry_write(bio);
+    return -1;
+}
 
 /*
  * The retry flags are the reader's, who may be in another thread: to clear them here would make his wait an end.  So a
@@ -334,6 +405,8 @@ static int box_write(BIO *bio, const char *data, size_t size, size_t *written)
     obio_box *box = BIO_get_data(bio);
 
     *written = size;
+    if (box->far != NULL)
+        return write_far(bio, box->far, data, size);
     if (box->target == NULL || held(box) > 0 || size > box->target_room - box->target_used) {
         if (obio_box_put(box, data, size))
             return 1;
@@ -354,8 +427,10 @@ static int box_read(BIO *bio, char *buffer, size_t size, size_t *got)
     if (!enter(box))
         return 0;
     *got = take(box, buffer, size);
-    follow(box, (const unsigned char *)buffer, *got);
     ended = box->ended;
+    if (*got == 0 && box->far != NULL)
+        ended = read_far(box->far, buffer, size, got) == 0;
+    follow(box, (const unsigned char *)buffer, *got);
     leave(box);
     if (*got > 0)
         return 1;
@@ -363,6 +438,13 @@ static int box_read(BIO *bio, char *buffer, size_t size, size_t *got)
         return 0;
     BIO_set_retry_read(bio);
     return -1;
+}
+
+static int at_end(obio_box *box)
+{
+    if (obio_box_size(box) > 0)
+        return 0;
+    return box->far == NULL ? obio_box_ended(box) : box->far->ended(box->far);
 }
 
 static long box_ctrl(BIO *bio, int command, long number, void *pointer)
@@ -373,7 +455,7 @@ static long box_ctrl(BIO *bio, int command, long number, void *pointer)
     case BIO_CTRL_PENDING:
         return (long)obio_box_size(BIO_get_data(bio));
     case BIO_CTRL_EOF:
-        return obio_box_ended(BIO_get_data(bio)) && obio_box_size(BIO_get_data(bio)) == 0;
+        return at_end(BIO_get_data(bio));
     case BIO_CTRL_FLUSH:
     case BIO_CTRL_DUP:
         return 1;

@@ -27,7 +27,7 @@
 #include "internal/engine.h"
 
 typedef struct {
-    PyTypeObject *guard, *engine, *queue;
+    PyTypeObject *guard, *engine, *queue, *foreign;
 } module_state;
 
 /* -- what every method does --------------------------------------------------------------------------------------- */
@@ -509,9 +509,12 @@ static int module_exec(PyObject *module)
     state->engine = (PyTypeObject *)PyType_FromModuleAndSpec(module, &engine_spec, NULL);
     state->guard = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_guard_spec, NULL);
     state->queue = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_queue_spec, NULL);
-    if (state->engine == NULL || state->guard == NULL || state->queue == NULL)
+    state->foreign = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_foreign_spec, NULL);
+    if (state->engine == NULL || state->guard == NULL || state->queue == NULL || state->foreign == NULL)
         return -1;
     if (PyModule_AddType(module, state->engine) < 0 || PyModule_AddType(module, state->guard) < 0)
+        return -1;
+    if (PyModule_AddType(module, state->foreign) < 0)
         return -1;
     return PyModule_AddType(module, state->queue);
 }
@@ -524,6 +527,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
         Py_VISIT(state->guard);
         Py_VISIT(state->engine);
         Py_VISIT(state->queue);
+        Py_VISIT(state->foreign);
     }
     return 0;
 }
@@ -536,6 +540,7 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->guard);
         Py_CLEAR(state->engine);
         Py_CLEAR(state->queue);
+        Py_CLEAR(state->foreign);
     }
     return 0;
 }
@@ -557,7 +562,20 @@ static PyObject *module_method(PyObject *module, PyObject *arguments)
     return obio_face_method(state->engine, state->queue, arguments);
 }
 
+/* foreign(object, guard, list, whether it is Python's own MemoryBIO) */
+static PyObject *module_foreign(PyObject *module, PyObject *arguments)
+{
+    module_state *state = PyModule_GetState(module);
+    PyObject *object, *guard, *pending;
+    int sized;
+
+    if (!PyArg_ParseTuple(arguments, "OO!O!p", &object, state->guard, &guard, &PyList_Type, &pending, &sized))
+        return NULL;
+    return obio_foreign_object(state->foreign, object, guard, pending, sized);
+}
+
 static PyMethodDef module_functions[] = {
+    {"foreign", module_foreign, METH_VARARGS, "foreign(object, guard, list, sized): a BIO made of an object."},
     {"method", module_method, METH_VARARGS, "method(class, name, documentation): a face's method in C."},
     {NULL, NULL, 0, NULL},
 };

@@ -11,8 +11,8 @@
  * outcome is a count.  And when a read has taken the last byte of ciphertext,
  * the next one would only want more, so the engine is `dry` and libssl is not
  * entered again.  That holds only if the handshake is over, nothing is pending,
- * the peer has neither closed nor ended, and it is a stream of our own; any
- * other operation, and anything put into the inbox, ends it.
+ * the peer has neither closed nor ended, and it is a stream whose bytes can be
+ * counted; any other operation, and anything put into the inbox, ends it.
  */
 #include <string.h>
 
@@ -48,6 +48,17 @@ static int attach(obio_engine *engine, BIO **slot, obio_box **box, BIO *given, v
     return 1;
 }
 
+/* A box that leads elsewhere is a BIO as any other, but that the engine may know how much there is to read. */
+static void know_far(obio_engine *engine)
+{
+    if (engine->inbox != NULL && engine->inbox->far != NULL) {
+        engine->far = engine->inbox->far->sized && !engine->datagrams ? engine->inbox : NULL;
+        engine->inbox = NULL;
+    }
+    if (engine->outbox != NULL && engine->outbox->far != NULL)
+        engine->outbox = NULL;
+}
+
 /* Join an SSL, which must outlive the engine, with these BIOs or, for NULL, with memory of its own.  Returns 1, or 0 with the error queued. */
 int obio_engine_open(obio_engine *engine, SSL *ssl, BIO *incoming, BIO *outgoing)
 {
@@ -55,8 +66,10 @@ int obio_engine_open(obio_engine *engine, SSL *ssl, BIO *incoming, BIO *outgoing
     engine->ssl = ssl;
     engine->datagrams = SSL_is_dtls(ssl);
     if (attach(engine, &engine->incoming, &engine->inbox, incoming, SSL_set0_rbio)
-        && attach(engine, &engine->outgoing, &engine->outbox, outgoing, SSL_set0_wbio))
+        && attach(engine, &engine->outgoing, &engine->outbox, outgoing, SSL_set0_wbio)) {
+        know_far(engine);
         return 1;
+    }
     obio_engine_close(engine);
     return 0;
 }
@@ -70,18 +83,28 @@ void obio_engine_close(obio_engine *engine)
     memset(engine, 0, sizeof *engine);
 }
 
-/* Whether a read now would only want more ciphertext. */
+/* Whether a read now would only want more ciphertext: asked before each read. */
 int obio_engine_is_dry(obio_engine *engine)
 {
+    obio_box *far = engine->far;
+
+    if (far != NULL)
+        return obio_box_ask(far) == 0 && engine->dry && !far->far->ended(far->far);
     return engine->dry && obio_box_size(engine->inbox) == 0 && !obio_box_ended(engine->inbox);
+}
+
+/* As far as is known: if somebody else fills what is far, the next read will ask. */
+static int is_empty(const obio_engine *engine)
+{
+    if (engine->far != NULL)
+        return obio_box_known(engine->far) == 0;
+    return engine->inbox != NULL && obio_box_size(engine->inbox) == 0 && !obio_box_ended(engine->inbox);
 }
 
 static int has_run_dry(const obio_engine *engine)
 {
-    const obio_box *inbox = engine->inbox;
-
-    return inbox != NULL && !engine->datagrams && obio_box_size(inbox) == 0 && !obio_box_ended(inbox)
-        && SSL_is_init_finished(engine->ssl) && !SSL_has_pending(engine->ssl) && SSL_get_shutdown(engine->ssl) == 0;
+    return is_empty(engine) && !engine->datagrams && SSL_is_init_finished(engine->ssl)
+        && !SSL_has_pending(engine->ssl) && SSL_get_shutdown(engine->ssl) == 0;
 }
 
 static void succeed(obio_engine *engine, size_t count)
@@ -152,15 +175,31 @@ static size_t overhead(obio_engine *engine)
     return engine->overhead;
 }
 
+/* Learn what is there, and the size of the next record. */
+static void look_far(obio_box *far)
+{
+    if (obio_box_known(far) == 0)
+        obio_box_ask(far);
+    obio_box_look(far);
+}
+
+static size_t waiting(const obio_engine *engine, const obio_box *box)
+{
+    return engine->far == NULL ? obio_box_size(box) : obio_box_known(box);
+}
+
 /* How large a buffer to make for a read of up to `size` bytes: what will come, or a bit more; never 0. */
 size_t obio_engine_room(obio_engine *engine, size_t size)
 {
     size_t each = overhead(engine), room = 0;
+    obio_box *box = engine->far == NULL ? engine->inbox : engine->far;
 
-    if (engine->inbox != NULL && !engine->datagrams && each != 0)
-        room = obio_box_expect(engine->inbox, each) + (size_t)SSL_pending(engine->ssl);
+    if (engine->far != NULL)
+        look_far(engine->far);
+    if (box != NULL && !engine->datagrams && each != 0)
+        room = obio_box_expect(box, each) + (size_t)SSL_pending(engine->ssl);
     if (room == 0)
-        room = engine->inbox != NULL && obio_box_size(engine->inbox) == 0 ? 1 : RECORD;
+        room = box != NULL && waiting(engine, box) == 0 ? 1 : RECORD;
     return room < size ? room : size;
 }
 

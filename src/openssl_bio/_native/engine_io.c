@@ -72,6 +72,10 @@ static void keep_unread(engine_object *self, PyObject *data)
 {
     PyObject *type, *value, *traceback;
 
+    if (PyBytes_Size(data) == 0) { /* the next read asks libssl */
+        Py_DECREF(data);
+        return;
+    }
     PyErr_Fetch(&type, &value, &traceback);
     if (self->unread == NULL)
         self->unread = data;
@@ -180,7 +184,7 @@ PyObject *obio_read_bytes(engine_object *self, size_t size)
 /* Whether a read would only want more: so it was after the last one, and nobody has touched the SSL since. */
 static int is_dry(engine_object *self)
 {
-    return self->visits == obio_guard_visits(self->guard) && obio_engine_is_dry(&self->core);
+    return obio_engine_is_dry(&self->core) && self->visits == obio_guard_visits(self->guard);
 }
 
 /* Up to `size` > 0 bytes; b"" where the outcome is to be raised; NULL with any other exception set. */
@@ -387,6 +391,8 @@ int obio_feed(engine_object *self, const Py_buffer *data)
     }
     if (self->core.inbox == NULL && left == 0)
         return 0;
+    if (PyList_Size(self->pending) > 0)
+        return obio_raise_pending(self);
     PyErr_NoMemory();
     return -1;
 }

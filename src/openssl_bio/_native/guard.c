@@ -103,6 +103,12 @@ void obio_guard_leave(obio_guard *guard)
         PyThread_release_lock(guard->gate);
 }
 
+/* A callback begins (1), or has ended (-1). */
+void obio_guard_callback(obio_guard *guard, int change)
+{
+    guard->callbacks += change;
+}
+
 /* Whether the thread that has the lock is in a callback. */
 int obio_guard_in_callback(const obio_guard *guard)
 {

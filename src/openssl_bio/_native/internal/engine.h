@@ -68,6 +68,8 @@ PyObject *obio_method_mark_eof(engine_object *self, PyObject *unused);
 PyObject *obio_exactly(PyObject *data, size_t room, size_t count);
 
 extern PyType_Spec obio_queue_spec;
+extern PyType_Spec obio_foreign_spec;
+PyObject *obio_foreign_object(PyTypeObject *type, PyObject *object, PyObject *guard, PyObject *pending, int sized);
 
 int obio_is_size(PyObject *argument, size_t *size);
 int obio_is_data(PyObject *argument);

@@ -11,6 +11,7 @@ typedef struct {
     SSL *ssl; /* belongs to somebody else */
     BIO *incoming, *outgoing;
     obio_box *inbox, *outbox; /* of those BIOs; NULL where a BIO is somebody else's */
+    obio_box *far;            /* of the incoming BIO, where it leads elsewhere and knows how much is there */
     obio_outcome outcome;     /* of the last operation */
     size_t overhead;          /* of a record on an open connection, beside its header; 0 while unknown */
     int datagrams;

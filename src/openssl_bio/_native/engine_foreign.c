@@ -1,0 +1,306 @@
+/*
+ * A BIO of the C engine whose bytes are in a Python object, such as the
+ * ssl.MemoryBIO that a framework made.  The reference engine has foreign.c, and
+ * `_core/bio.py` says what the object has to do.
+ *
+ * It is a box (boxes.c) that leads elsewhere: libssl's reads and writes become
+ * calls of the object's `read` and `write`, for exactly the bytes that libssl
+ * asks for, since what was taken cannot be put back.  Each call is made as
+ * any callback is: the guard counts it, so that the object cannot use the
+ * connection, and what libssl has queued is put aside.  What the object raises
+ * waits in the connection's list, and libssl is told to try again; no read
+ * follows while something waits there.
+ *
+ * Python's own MemoryBIO tells how much it has, and neither runs Python nor
+ * touches the error queue.  So from that one the engine learns what a read will
+ * bring; the only thing that is read before libssl wants it is the header of
+ * the record that libssl wants next.
+ *
+ * The GIL is taken for each call, whether the engine let it go or not.  The
+ * Python object here owns what the box leads to.  It is kept as long as the SSL,
+ * which it does not know; a box that has lost it has nothing to read.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include <Python.h>
+
+#include "internal/engine.h"
+
+enum { IN_PLACE = 4096 /* bytes from which on a copy costs more than a memoryview */ };
+
+typedef struct {
+    PyObject_HEAD
+    obio_far far;
+    BIO *bio;
+    PyObject *object;
+    obio_guard *guard;
+    PyObject *pending; /* a list: what callbacks raised */
+    PyObject *name_read, *name_write, *name_pending, *name_eof;
+} foreign_object;
+
+static foreign_object *foreign_of(obio_far *far)
+{
+    return (foreign_object *)((char *)far - offsetof(foreign_object, far));
+}
+
+/* -- calling the object ------------------------------------------------------------------------------------------- */
+
+/* The exception that is set waits for the engine to raise it. */
+static void keep_exception(foreign_object *self)
+{
+    PyObject *type, *value, *traceback;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(value, traceback);
+    if (PyList_Append(self->pending, value) < 0)
+        PyErr_Clear();
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+/* The object's method, or attribute if there is no argument; NULL with an exception set. */
+static PyObject *asked(foreign_object *self, PyObject *name, PyObject *argument)
+{
+    obio_outcome aside = {0};
+    int queued = !self->far.sized && obio_save_errors(&aside);
+    PyObject *object = Py_NewRef(self->object), *answer;
+
+    obio_guard_callback(self->guard, 1);
+    answer = argument == NULL ? PyObject_GetAttr(object, name)
+                              : PyObject_CallMethodObjArgs(object, name, argument, NULL);
+    obio_guard_callback(self->guard, -1);
+    if (queued)
+        obio_restore_errors(&aside);
+    else if (!self->far.sized && ERR_peek_error() != 0)
+        ERR_clear_error();
+    obio_forget(&aside);
+    Py_DECREF(object);
+    return answer;
+}
+
+/* Copy what the object gave, and tell how much that is; -1 with an exception set. */
+static Py_ssize_t copied(PyObject *data, void *buffer, size_t size)
+{
+    Py_ssize_t length = -1;
+    Py_buffer view;
+
+    if (obio_data_of(data, &view) < 0)
+        return -1;
+    if ((size_t)view.len <= size) {
+        length = view.len;
+        memcpy(buffer, view.buf, (size_t)length);
+    } else {
+        PyErr_Format(PyExc_ValueError, "what a BIO gave is %zd bytes long, and may be %zu at most", view.len, size);
+    }
+    PyBuffer_Release(&view);
+    return length;
+}
+
+/* How many bytes of up to `size` there were; -1 with an exception set. */
+static Py_ssize_t taken(foreign_object *self, void *buffer, size_t size)
+{
+    PyObject *number = PyLong_FromSize_t(size), *data = NULL;
+    Py_ssize_t length = -1;
+
+    if (number != NULL)
+        data = asked(self, self->name_read, number);
+    if (data != NULL)
+        length = copied(data, buffer, size);
+    Py_XDECREF(number);
+    Py_XDECREF(data);
+    return length;
+}
+
+/* 1 if the object's bytes are at their end; -1 with an exception set. */
+static int at_end(foreign_object *self)
+{
+    PyObject *eof = asked(self, self->name_eof, NULL);
+    int ended = eof == NULL ? -1 : PyObject_IsTrue(eof);
+
+    Py_XDECREF(eof);
+    return ended;
+}
+
+/* -- what a box asks of it: with the GIL or without --------------------------------------------------------------- */
+
+static int can_read(const foreign_object *self)
+{
+    return self->object != NULL && PyList_Size(self->pending) == 0;
+}
+
+/* 1 with the number of bytes; 0 at the end of them; -1 if there are none now, or an exception waits. */
+static int far_read(obio_far *far, void *buffer, size_t size, size_t *got)
+{
+    foreign_object *self = foreign_of(far);
+    PyGILState_STATE gil = PyGILState_Ensure();
+    Py_ssize_t length = 0;
+    int ended = 0;
+
+    if (can_read(self)) {
+        length = taken(self, buffer, size);
+        ended = length == 0 ? at_end(self) : 0;
+        if (length < 0 || ended < 0)
+            keep_exception(self);
+    }
+    PyGILState_Release(gil);
+    *got = length > 0 ? (size_t)length : 0;
+    return *got > 0 ? 1 : ended > 0 ? 0 : -1;
+}
+
+/* 1, or 0 if the object has not taken the bytes, and an exception waits. */
+static int far_write(obio_far *far, const void *data, size_t size)
+{
+    foreign_object *self = foreign_of(far);
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *bytes = NULL, *answer = NULL;
+    int done;
+
+    if (self->object != NULL)
+        bytes = far->sized && size >= IN_PLACE ? PyMemoryView_FromMemory((char *)data, (Py_ssize_t)size, PyBUF_READ)
+                                               : PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
+    if (bytes != NULL)
+        answer = asked(self, self->name_write, bytes);
+    done = answer != NULL;
+    if (!done && self->object != NULL)
+        keep_exception(self);
+    Py_XDECREF(bytes);
+    Py_XDECREF(answer);
+    PyGILState_Release(gil);
+    return done;
+}
+
+/* How many bytes there are; 0 as well where the object does not tell. */
+static size_t far_size(obio_far *far)
+{
+    foreign_object *self = foreign_of(far);
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *pending = NULL;
+    size_t size = 0;
+    int failed = 0;
+
+    if (far->sized && can_read(self)) {
+        pending = asked(self, self->name_pending, NULL);
+        failed = pending == NULL || obio_size_of(pending, &size) < 0;
+    }
+    if (failed)
+        keep_exception(self);
+    Py_XDECREF(pending);
+    PyGILState_Release(gil);
+    return size;
+}
+
+/* Whether there will be no more bytes, once there are none. */
+static int far_ended(obio_far *far)
+{
+    foreign_object *self = foreign_of(far);
+    PyGILState_STATE gil = PyGILState_Ensure();
+    int ended = can_read(self) ? at_end(self) : 0;
+
+    if (ended < 0)
+        keep_exception(self);
+    PyGILState_Release(gil);
+    return ended != 0;
+}
+
+/* -- the type ----------------------------------------------------------------------------------------------------- */
+
+static int set_up(foreign_object *self, PyObject *object, PyObject *guard, PyObject *pending, int sized)
+{
+    self->name_read = PyUnicode_InternFromString("read");
+    self->name_write = PyUnicode_InternFromString("write");
+    self->name_pending = PyUnicode_InternFromString("pending");
+    self->name_eof = PyUnicode_InternFromString("eof");
+    if (self->name_read == NULL || self->name_write == NULL || self->name_pending == NULL || self->name_eof == NULL)
+        return -1;
+    self->bio = obio_box_new(0);
+    if (self->bio == NULL) {
+        ERR_clear_error();
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->object = Py_NewRef(object);
+    self->guard = (obio_guard *)Py_NewRef(guard);
+    self->pending = Py_NewRef(pending);
+    self->far.read = far_read;
+    self->far.write = far_write;
+    self->far.size = far_size;
+    self->far.ended = far_ended;
+    self->far.sized = sized;
+    obio_box_lead(obio_box_of(self->bio), &self->far);
+    return 0;
+}
+
+/* `sized` says that it is Python's own MemoryBIO; the others are a Guard and a list. */
+PyObject *obio_foreign_object(PyTypeObject *type, PyObject *object, PyObject *guard, PyObject *pending, int sized)
+{
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    foreign_object *self = (foreign_object *)allocate(type, 0);
+
+    if (self != NULL && set_up(self, object, guard, pending, sized) < 0)
+        Py_CLEAR(self);
+    return (PyObject *)self;
+}
+
+static int foreign_traverse(foreign_object *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE((PyObject *)self));
+    Py_VISIT(self->object);
+    Py_VISIT(self->guard);
+    Py_VISIT(self->pending);
+    return 0;
+}
+
+/* The guard and the list stay as long as the object: a call of the object may be running that drops the last reference to it. */
+static int foreign_clear(foreign_object *self)
+{
+    Py_CLEAR(self->object);
+    return 0;
+}
+
+static void foreign_dealloc(foreign_object *self)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+
+    PyObject_GC_UnTrack(self);
+    if (self->bio != NULL)
+        obio_box_lead(obio_box_of(self->bio), NULL);
+    BIO_free(self->bio);
+    foreign_clear(self);
+    Py_CLEAR(self->guard);
+    Py_CLEAR(self->pending);
+    Py_CLEAR(self->name_read);
+    Py_CLEAR(self->name_write);
+    Py_CLEAR(self->name_pending);
+    Py_CLEAR(self->name_eof);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyObject *foreign_address(foreign_object *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromVoidPtr(self->bio);
+}
+
+static PyGetSetDef foreign_attributes[] = {
+    {"_address", (getter)foreign_address, NULL, "Where its BIO is.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot foreign_slots[] = {
+    {Py_tp_doc, "A BIO whose bytes are in a Python object."},
+    {Py_tp_dealloc, foreign_dealloc},
+    {Py_tp_traverse, foreign_traverse},
+    {Py_tp_clear, foreign_clear},
+    {Py_tp_getset, foreign_attributes},
+    {0, NULL},
+};
+
+PyType_Spec obio_foreign_spec = {
+    "openssl_bio._engine.Foreign", sizeof(foreign_object), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, foreign_slots,
+};
