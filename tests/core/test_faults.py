@@ -63,6 +63,7 @@ OF_THE_REFERENCE_ENGINE = {
     "BIO_read",
     "BIO_write",
     "obio_datagrams",
+    "obio_foreign_new",
     "obio_outcome_new",
     "obio_queue_new",
     "obio_queue_put",
