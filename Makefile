@@ -41,6 +41,12 @@ hammer: .venv/test
 asan: .venv/test
 	tools/asan.sh $(ARGS)
 
+# Which lines of Python and of C the tests run.
+.PHONY: coverage
+coverage: .venv/test
+	$(PIP) coverage gcovr
+	tools/coverage.sh $(ARGS)
+
 # Records into connections in each state of a handshake, and bytes into each loader: SECONDS for each of the two.
 SECONDS ?= 60
 .PHONY: fuzz
