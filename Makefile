@@ -44,7 +44,7 @@ asan: .venv/test
 # Which lines of Python and of C the tests run.
 .PHONY: coverage
 coverage: .venv/test
-	$(PIP) coverage gcovr
+	$(PIP) coverage gcovr 'setuptools>=77'
 	tools/coverage.sh $(ARGS)
 
 # Records into connections in each state of a handshake, and bytes into each loader: SECONDS for each of the two.
