@@ -36,10 +36,27 @@ faults: .venv/test
 hammer: .venv/test
 	HAMMER_SECONDS=60 $(PYTEST) tests/core/test_threads.py
 
-# The suite on both engines with AddressSanitizer.
-.PHONY: asan
+# The suite, or ARGS, on both engines (ENGINES="c cffi") with a sanitizer: some ten minutes each. Leaks are those of
+# libssl, libcrypto and our C.
+.PHONY: asan ubsan lsan
 asan: .venv/test
-	tools/asan.sh $(ARGS)
+	tools/sanitize.sh address $(ARGS)
+ubsan: .venv/test
+	tools/sanitize.sh undefined $(ARGS)
+lsan: .venv/test
+	tools/sanitize.sh leak $(ARGS)
+
+# The C engine without Python, driven by threads in C, with ThreadSanitizer: seconds.
+.PHONY: tsan
+tsan:
+	tools/setup.sh build
+	tools/tsan.sh
+
+# A representative set of tests, or ARGS, under valgrind with the system's Python: some minutes.
+.PHONY: valgrind
+valgrind: .venv/test
+	tools/setup.sh valgrind
+	tools/valgrind.sh $(ARGS)
 
 # Which lines of Python and of C the tests run.
 .PHONY: coverage

@@ -1,9 +1,9 @@
 #!/bin/sh
-# usage: setup.sh build|test|wheel
+# usage: setup.sh build|test|wheel|valgrind
 #
 # Look for what pip cannot install: for `build`, a compiler and the headers of OpenSSL and Python; for `test`, the
-# programs that the tests talk to; for `wheel`, what building OpenSSL takes.  Debian's root gets what is missing; anybody
-# else is told the packages' names.
+# programs that the tests talk to; for `wheel`, what building OpenSSL takes; for `valgrind`, that.  Debian's root gets
+# what is missing; anybody else is told the packages' names.
 set -eu
 python=${PYTHON:-python3}
 need=
@@ -29,12 +29,16 @@ look() {
         want curl command -v curl
         want gnutls-bin command -v gnutls-serv
         ;;
+    valgrind)
+        want valgrind command -v valgrind
+        want python3-venv /usr/bin/python3 -c 'import ensurepip, venv'
+        ;;
     wheel)
         want make command -v make
         want perl perl -MIPC::Cmd -MTime::Piece -e 1
         ;;
     *)
-        echo "usage: setup.sh build|test|wheel" >&2
+        echo "usage: setup.sh build|test|wheel|valgrind" >&2
         exit 2
         ;;
     esac
@@ -79,6 +83,10 @@ Some tests talk to other programs, and are skipped without them:
 Node.js and a JDK are two more, and optional.
 END
     echo "Missing here, by Debian's names:$need" >&2
+    ;;
+valgrind)
+    echo "Missing here, by Debian's names:$need" >&2
+    exit 1
     ;;
 wheel)
     echo "Building OpenSSL takes make, and perl with its usual modules. Missing here, by Debian's names:$need" >&2
