@@ -175,12 +175,13 @@ static size_t overhead(obio_engine *engine)
     return engine->overhead;
 }
 
-/* Learn what is there, and the size of the next record. */
-static void look_far(obio_box *far)
+/* Learn what is there, and the size of the next record if libssl would read that now: what follows TLS is not ours. */
+static void look_far(const obio_engine *engine)
 {
-    if (obio_box_known(far) == 0)
-        obio_box_ask(far);
-    obio_box_look(far);
+    if (obio_box_known(engine->far) == 0)
+        obio_box_ask(engine->far);
+    if (SSL_get_shutdown(engine->ssl) == 0 && !SSL_has_pending(engine->ssl))
+        obio_box_look(engine->far);
 }
 
 static size_t waiting(const obio_engine *engine, const obio_box *box)
@@ -195,7 +196,7 @@ size_t obio_engine_room(obio_engine *engine, size_t size)
     obio_box *box = engine->far == NULL ? engine->inbox : engine->far;
 
     if (engine->far != NULL)
-        look_far(engine->far);
+        look_far(engine);
     if (box != NULL && !engine->datagrams && each != 0)
         room = obio_box_expect(box, each) + (size_t)SSL_pending(engine->ssl);
     if (room == 0)
