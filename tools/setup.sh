@@ -28,6 +28,8 @@ look() {
         want openssl command -v openssl
         want curl command -v curl
         want gnutls-bin command -v gnutls-serv
+        want redis-server command -v redis-server
+        want haproxy sh -c 'PATH=$PATH:/usr/sbin command -v haproxy'
         ;;
     valgrind)
         want valgrind command -v valgrind
@@ -75,11 +77,11 @@ END
 test)
     cat >&2 <<'END'
 Some tests talk to other programs, and are skipped without them:
-  Debian, Ubuntu  apt-get install openssl curl gnutls-bin
-  Fedora          dnf install openssl curl gnutls-utils
-  Alpine          apk add openssl curl gnutls-utils
-  macOS           brew install openssl@3 curl gnutls
-  Windows         winget install ShiningLight.OpenSSL.Light; GnuTLS has its own installer
+  Debian, Ubuntu  apt-get install openssl curl gnutls-bin redis-server haproxy
+  Fedora          dnf install openssl curl gnutls-utils redis haproxy
+  Alpine          apk add openssl curl gnutls-utils redis haproxy
+  macOS           brew install openssl@3 curl gnutls redis haproxy
+  Windows         winget install ShiningLight.OpenSSL.Light; GnuTLS has its own installer, Redis and HAProxy none
 Node.js and a JDK are two more, and optional.
 END
     echo "Missing here, by Debian's names:$need" >&2

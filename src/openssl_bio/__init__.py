@@ -4,8 +4,8 @@
 ``import OpenSSL``.  ``from openssl_bio import stdlib as ssl`` gives that of Python's ``ssl``.
 
 What both have beyond the originals is here: a `Credential` is a certificate with its chain and key, a
-`SessionCache` keeps clients' sessions, `TicketKeys` seal those of servers, a `TrustStore` is what is trusted, and
-`SUSPEND` what a callback returns that will answer later.
+`SessionCache` keeps clients' sessions, `TicketKeys` seal those of servers, and `RedisTicketKeys` those of a fleet, a
+`TrustStore` is what is trusted, and `SUSPEND` what a callback returns that will answer later.
 """
 
 import importlib
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.providers import fips_enabled, load_provider
     from openssl_bio._core.session_cache import SessionCache
     from openssl_bio._core.session_store import MemorySessionStore, RedisSessionStore, SessionStore
+    from openssl_bio._core.shared_keys import RedisTicketKeys
     from openssl_bio._core.sources import LoadError
     from openssl_bio._core.suspension import SUSPEND, Suspended
     from openssl_bio._core.ticket_keys import TicketKey, TicketKeys
@@ -35,6 +36,7 @@ __all__ = [
     "LoadError",
     "MemorySessionStore",
     "RedisSessionStore",
+    "RedisTicketKeys",
     "SessionCache",
     "SessionStore",
     "Suspended",
@@ -60,6 +62,7 @@ _HOMES = {
     "SessionStore": "openssl_bio._core.session_store",
     "MemorySessionStore": "openssl_bio._core.session_store",
     "RedisSessionStore": "openssl_bio._core.session_store",
+    "RedisTicketKeys": "openssl_bio._core.shared_keys",
     "SUSPEND": "openssl_bio._core.suspension",
     "Suspended": "openssl_bio._core.suspension",
     "TicketKey": "openssl_bio._core.ticket_keys",

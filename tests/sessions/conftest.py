@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.helpers import Identity
 from tests.sessions.faces import FACES, Face
+from tests.sessions.redis_server import RedisServer
 
 
 @pytest.fixture(params=FACES)
@@ -32,3 +35,12 @@ def client(face: Face, version: str, ca: Identity) -> Any:
 def server(face: Face, version: str, server_identity: Identity) -> Any:
     """A server's context."""
     return face.server(version, server_identity)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A running redis-server."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ import pytest
 
 from openssl_bio import SSL, MemorySessionStore, RedisSessionStore, stdlib
 from tests.helpers import Identity, new_authority
-from tests.interop.peers import TIMEOUT, Peer, program, started
+from tests.interop.peers import TIMEOUT
 from tests.sessions.faces import Face
+from tests.sessions.redis_server import RedisServer
 from tests.sessions.test_ticket_keys import resumes, session_of, trust, verifying
 
 KEY = b"a key that Redis never gets, 32B"
@@ -139,7 +139,7 @@ def test_store_out_of_order(
         session = session_of(face, client, server)
         assert not resumes(face, client, server, session)
         assert [record.getMessage() for record in caplog.records] == [
-            "the session store is out of order, handshakes are full ones: OSError('no route to the store')"
+            "the session store is out of order, handshakes are full ones: OSError: no route to the store"
         ]
         assert broken.calls == 1
         broken.inner = MemorySessionStore()
@@ -169,31 +169,15 @@ def test_no_store(server: Any) -> None:
 # -- Redis ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[tuple[str, Peer]]:
-    """The URL of a redis-server of the test's own, on a socket in its folder, and the process."""
-    pytest.importorskip("redis", reason="the package redis is not installed")
-    command = program("redis-server", "redis-server")
-    path = tmp_path / "redis.sock"
-    options = ["--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no", "--dir", str(tmp_path)]
-    with started([command, *options], tmp_path / "redis.log") as running:
-        deadline = time.monotonic() + TIMEOUT
-        while not path.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        yield f"unix://{path}", running
-
-
 def test_servers_that_share_redis(
-    face: Face, version: str, client: Any, server_identity: Identity, redis_server: tuple[str, Peer]
+    face: Face, version: str, client: Any, server_identity: Identity, redis_server: RedisServer
 ) -> None:
     """Each has its own connection to Redis; values are encrypted, and expire with the session."""
-    import redis
-
-    url, _ = redis_server
+    url = redis_server.url
     stores = [RedisSessionStore.from_url(url, KEY) for _ in range(2)]
     one, other = servers_of(face, version, server_identity, *stores)
     session = session_of(face, client, one)
-    raw = redis.Redis.from_url(url)
+    raw = redis_server.client()
     names = raw.keys("openssl_bio:session:*")
     assert len(names) == (2 if version == "1.3" else 1)
     assert all(6000 < raw.ttl(name) <= 7200 + 1 for name in names)
@@ -206,14 +190,12 @@ def test_values_that_were_changed(
     version: str,
     client: Any,
     server_identity: Identity,
-    redis_server: tuple[str, Peer],
+    redis_server: RedisServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Edited, of another key, or put under another name: full handshakes."""
-    import redis
-
-    url, _ = redis_server
-    raw = redis.Redis.from_url(url)
+    url = redis_server.url
+    raw = redis_server.client()
     (server,) = servers_of(face, version, server_identity, RedisSessionStore.from_url(url, KEY))
     (stranger,) = servers_of(face, version, server_identity, RedisSessionStore.from_url(url, b"x" * 32))
     session = session_of(face, client, server)
@@ -234,28 +216,27 @@ def test_values_that_were_changed(
 
 
 def test_redis_dies_and_comes_back(
-    face: Face, version: str, client: Any, server_identity: Identity, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    face: Face,
+    version: str,
+    client: Any,
+    server_identity: Identity,
+    redis_server: RedisServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """No handshake fails; afterwards sessions are resumed again."""
-    pytest.importorskip("redis", reason="the package redis is not installed")
-    command = program("redis-server", "redis-server")
-    path = tmp_path / "redis.sock"
-    options = [command, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)]
-    (server,) = servers_of(face, version, server_identity, RedisSessionStore.from_url(f"unix://{path}", KEY))
+    redis_server.kill()
+    (server,) = servers_of(face, version, server_identity, RedisSessionStore.from_url(redis_server.url, KEY))
     session = session_of(face, client, server)
     assert "the session store is out of order" in caplog.text
-    for _ in range(2):
-        with started(options, tmp_path / "redis.log") as running:
-            deadline = time.monotonic() + TIMEOUT
-            while "the session store works again" not in caplog.text and time.monotonic() < deadline:
-                session = session_of(face, client, server)
-                time.sleep(0.1)
-            session = session_of(face, client, server)
-            assert resumes(face, client, server, session)
-            running.kill()
-        assert not resumes(face, client, server, session)
-        caplog.clear()
-        path.unlink(missing_ok=True)
+    redis_server.start()
+    deadline = time.monotonic() + TIMEOUT
+    while "the session store works again" not in caplog.text and time.monotonic() < deadline:
+        session = session_of(face, client, server)
+        time.sleep(0.1)
+    session = session_of(face, client, server)
+    assert resumes(face, client, server, session)
+    redis_server.kill()
+    assert not resumes(face, client, server, session)
 
 
 def test_redis_is_optional() -> None:

@@ -287,8 +287,8 @@ def test_other_verify_callback_ends_resumption(ca: Identity, client_identity: Id
 # -- memory -----------------------------------------------------------------------------------------------------------
 
 SEARCH = """
-import ctypes, os, pathlib, tempfile
-from openssl_bio import SSL, TicketKeys
+import ctypes, os, pathlib, sys, tempfile
+from openssl_bio import SSL, RedisTicketKeys, TicketKeys
 from openssl_bio._core._lib import ffi
 from tests.helpers import Pair, client_context, new_authority, server_context
 
@@ -313,7 +313,8 @@ folder = pathlib.Path(tempfile.mkdtemp())
 ca = new_authority(folder)
 identity = ca.issue("localhost", folder, b"DNS:localhost")
 client, server = client_context(SSL.TLS1_3_VERSION, ca), server_context(SSL.TLS1_3_VERSION, identity)
-keys = TicketKeys()
+url = sys.argv[1]
+keys = RedisTicketKeys.from_url(url, b"k" * 32, interval=0.05) if url else TicketKeys()
 server.set_ticket_keys(keys)
 session = Pair(client, server).handshake().client.get_session()
 pair = Pair(client, server)
@@ -338,6 +339,11 @@ os.wait()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a process's memory is a file on Linux alone")
-def test_retired_key_is_not_in_memory() -> None:
-    """Another process that knows the key searches this one's memory: twice it is in use, then it is gone."""
-    assert printed("-c", SEARCH).splitlines() == ["[1, 1]", "[1, 1]", "[0, 0]"]
+@pytest.mark.parametrize("shared", [False, True])
+def test_retired_key_is_not_in_memory(shared: bool, request: pytest.FixtureRequest) -> None:
+    """Another process that knows the key searches this one's memory: twice it is in use, then it is gone.
+
+    The keys are shared through Redis or not; what wraps them is not looked for.
+    """
+    url = request.getfixturevalue("redis_server").url if shared else ""
+    assert printed("-c", SEARCH, url).splitlines() == ["[1, 1]", "[1, 1]", "[0, 0]"]

@@ -24,7 +24,7 @@ from openssl_bio._core._lib import CData
 from openssl_bio._core.sealing import checked_key, seal, unseal
 from openssl_bio._core.session import from_der
 
-__all__ = ["Fuse", "MemorySessionStore", "RedisSessionStore", "SessionStore"]
+__all__ = ["Fuse", "MemorySessionStore", "RedisSessionStore", "SessionStore", "client_of", "told"]
 
 _log = logging.getLogger("openssl_bio.sessions")
 _PURPOSE = b"openssl_bio stored session 1\n"
@@ -32,6 +32,11 @@ _PURPOSE = b"openssl_bio stored session 1\n"
 PAUSE = 1.0
 
 R = TypeVar("R")
+
+
+def told(error: Exception) -> str:
+    """An exception for the log; redis-py's repr does not say what happened."""
+    return f"{type(error).__name__}: {error}"
 
 
 class SessionStore(Protocol):
@@ -98,12 +103,23 @@ class MemorySessionStore:
             self._sessions.pop(session_id, None)
 
 
+def client_of(url: str, timeout: float) -> Any:
+    """A ``redis.Redis`` at a URL that waits that many seconds for an answer, once; needs redis-py."""
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=once)
+
+
 class RedisSessionStore:
     """A store on Redis, for any number of servers.
 
     ``client`` is a ``redis.Redis``, or whatever has its ``set``, ``get`` and ``delete``, and should have short
-    time-outs, since handshakes wait for it. ``key`` has 32 bytes, which all servers have, and Redis never sees: values
-    are encrypted and authenticated with it. ``prefix`` is what names begin with.
+    time-outs and try once, since handshakes wait for it: ``redis.Redis()`` tries four times. ``key`` has 32 bytes,
+    which all servers have, and Redis never sees: values are encrypted and authenticated with it. ``prefix`` is what
+    names begin with.
     """
 
     __module__ = "openssl_bio"
@@ -117,10 +133,7 @@ class RedisSessionStore:
 
         ``timeout`` is how many seconds a handshake waits for Redis at most.
         """
-        import redis
-
-        client = redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
-        return cls(client, key, prefix)
+        return cls(client_of(url, timeout), key, prefix)
 
     def _name(self, session_id: bytes) -> str:
         return self._prefix + session_id.hex()
@@ -171,7 +184,7 @@ class Fuse:
             result = call()
         except Exception as error:
             if self._failed_at is None:
-                _log.warning("the session store is out of order, handshakes are full ones: %r", error)
+                _log.warning("the session store is out of order, handshakes are full ones: %s", told(error))
             self._failed_at = time.monotonic()
             return None
         if self._failed_at is not None:

@@ -21,7 +21,7 @@ from openssl_bio._core.pointers import new_buffer, own, taken
 from openssl_bio._core.sealing import checked_key
 from openssl_bio._core.sources import LOAD_ERRORS, LoadError
 
-__all__ = ["TicketKey", "TicketKeys", "checked_ticket_key"]
+__all__ = ["TicketKey", "TicketKeys", "checked_ticket_key", "new_ring"]
 
 _LONGEST_LIFETIME = 10**9
 
@@ -59,6 +59,15 @@ def checked_ticket_key(key: object, name: bytes | None) -> TicketKey | None:
     return key
 
 
+def new_ring(lifetime: int, grace: int) -> CData:
+    """An owned ring of keys; one with a ``grace`` is a fleet's, and rotates alone that many seconds late."""
+    if not 0 <= lifetime <= _LONGEST_LIFETIME:
+        raise ValueError(f"lifetime must be from 0 to {_LONGEST_LIFETIME} seconds, not {lifetime}")
+    with clean_queue:
+        ring = lib.obio_ticket_keys_new(lifetime, grace)
+        return own(ring, lib.obio_ticket_keys_free, LOAD_ERRORS, "making ticket keys")
+
+
 class TicketKeys:
     """Three keys for session tickets: the current one seals, it and the previous and the next one open.
 
@@ -74,11 +83,7 @@ class TicketKeys:
     __slots__ = ("__weakref__", "_ring")
 
     def __init__(self, lifetime: int = 12 * 3600) -> None:
-        if not 0 <= lifetime <= _LONGEST_LIFETIME:
-            raise ValueError(f"lifetime must be from 0 to {_LONGEST_LIFETIME} seconds, not {lifetime}")
-        with clean_queue:
-            ring = lib.obio_ticket_keys_new(lifetime)
-            self._ring: CData = own(ring, lib.obio_ticket_keys_free, LOAD_ERRORS, "making ticket keys")
+        self._ring: CData = new_ring(lifetime, 0)
 
     def __reduce__(self) -> NoReturn:
         """TypeError: keys leave the process encrypted, by `wrap`."""

@@ -7,6 +7,12 @@
  * key that retires is overwritten; what libcrypto makes of it for one ticket
  * is cleansed by libcrypto when the ticket is done.
  *
+ * A fleet shares one state: who has rotated proposes the next one, and all take
+ * it over (join), by the store's clock.  The generation is the fleet's number
+ * then.  A ring that is not given the next state in time, its grace, rotates
+ * alone; a state so old that others have done that too is not taken over any
+ * more, so no key that was overwritten here comes back.
+ *
  * One ring may serve many contexts and threads.
  */
 #include <stdint.h>
@@ -34,7 +40,7 @@ typedef struct {
 
 /* What is shared: bytes alone, so that it looks the same on each machine. */
 typedef struct {
-    unsigned char generation[8];
+    unsigned char generation[8]; /* how often it has changed */
     unsigned char rotate_at[8]; /* seconds after 1970; 0 for never */
     ticket_key key[KEYS];
 } ring_state;
@@ -45,6 +51,8 @@ struct obio_ticket_keys {
     CRYPTO_RWLOCK *lock;
     int64_t lifetime;
     ring_state state;
+    int64_t grace; /* how much later than others it rotates alone; 0 for one that is not a fleet's */
+    int64_t offset; /* from this machine's clock to the fleet's */
 };
 
 static const unsigned char purpose[] = "openssl_bio ticket keys 1";
@@ -75,53 +83,69 @@ static int make_key(ticket_key *key)
     return ok;
 }
 
-/* The caller holds the lock.  Without a next key nothing is changed. */
-static int rotate(obio_ticket_keys *ring, int64_t now)
+/* Without a next key nothing is changed. */
+static int rotate(ring_state *state, int64_t lifetime, int64_t now)
 {
     ticket_key fresh;
 
     if (!make_key(&fresh))
         return 0;
-    ring->state.key[PREVIOUS] = ring->state.key[CURRENT];
-    ring->state.key[CURRENT] = ring->state.key[NEXT];
-    ring->state.key[NEXT] = fresh;
+    state->key[PREVIOUS] = state->key[CURRENT];
+    state->key[CURRENT] = state->key[NEXT];
+    state->key[NEXT] = fresh;
     OPENSSL_cleanse(&fresh, sizeof fresh);
-    put(ring->state.generation, got(ring->state.generation) + 1);
-    put(ring->state.rotate_at, ring->lifetime > 0 ? now + ring->lifetime : 0);
+    put(state->rotate_at, lifetime > 0 ? now + lifetime : 0);
     return 1;
 }
 
-static int is_due(const obio_ticket_keys *ring, int64_t now)
+/* How often it should have rotated; once too if a clock was set back, by more than what two clocks may differ by. */
+static int64_t missed(const ring_state *state, int64_t lifetime, int64_t grace, int64_t now)
 {
-    return ring->lifetime > 0 && now >= got(ring->state.rotate_at);
+    int64_t late = now - got(state->rotate_at);
+
+    if (lifetime <= 0 || (late < grace && late >= -2 * lifetime))
+        return 0;
+    return late < grace ? 1 : 1 + (late - grace) / lifetime;
 }
 
-/* Rotate as often as should have happened meanwhile; after three times no key is left. */
+/* Rotate as often as should have happened; after three times no key is left.  Returns 1, or 0 with the error queued. */
+static int catch_up(ring_state *state, int64_t lifetime, int64_t times, int64_t now)
+{
+    for (int64_t i = 0; i < times && i < KEYS; i++)
+        if (!rotate(state, lifetime, now))
+            return 0;
+    return 1;
+}
+
+static int64_t clock_of(const obio_ticket_keys *ring)
+{
+    return (int64_t)time(NULL) + ring->offset;
+}
+
 static void rotate_if_due(obio_ticket_keys *ring)
 {
-    int64_t now = (int64_t)time(NULL), missed;
+    int64_t times;
 
     if (!CRYPTO_THREAD_read_lock(ring->lock))
         return;
-    missed = is_due(ring, now);
+    times = missed(&ring->state, ring->lifetime, ring->grace, clock_of(ring));
     CRYPTO_THREAD_unlock(ring->lock);
-    if (!missed || !CRYPTO_THREAD_write_lock(ring->lock))
+    if (times == 0 || !CRYPTO_THREAD_write_lock(ring->lock))
         return;
-    if (is_due(ring, now)) {
-        missed = 1 + (now - got(ring->state.rotate_at)) / ring->lifetime;
-        for (int64_t i = 0; i < missed && i < KEYS; i++)
-            rotate(ring, now);
-    }
+    times = missed(&ring->state, ring->lifetime, ring->grace, clock_of(ring));
+    if (catch_up(&ring->state, ring->lifetime, times, clock_of(ring)) && ring->grace == 0)
+        put(ring->state.generation, got(ring->state.generation) + (times < KEYS ? times : KEYS));
     CRYPTO_THREAD_unlock(ring->lock);
 }
 
-obio_ticket_keys *obio_ticket_keys_new(long long lifetime)
+obio_ticket_keys *obio_ticket_keys_new(long long lifetime, long long grace)
 {
     obio_ticket_keys *ring = OPENSSL_zalloc(sizeof *ring);
 
     if (ring == NULL)
         return NULL;
     ring->lifetime = lifetime;
+    ring->grace = grace;
     put(ring->state.rotate_at, lifetime > 0 ? (int64_t)time(NULL) + lifetime : 0);
     ring->lock = CRYPTO_THREAD_lock_new();
     if (ring->lock == NULL || !make_key(&ring->state.key[CURRENT]) || !make_key(&ring->state.key[NEXT])) {
@@ -146,7 +170,8 @@ int obio_ticket_keys_rotate(obio_ticket_keys *ring)
 
     if (!CRYPTO_THREAD_write_lock(ring->lock))
         return 0;
-    ok = rotate(ring, (int64_t)time(NULL));
+    ok = rotate(&ring->state, ring->lifetime, clock_of(ring));
+    put(ring->state.generation, got(ring->state.generation) + ok);
     CRYPTO_THREAD_unlock(ring->lock);
     return ok;
 }
@@ -198,13 +223,70 @@ int obio_ticket_keys_unwrap(obio_ticket_keys *ring, const unsigned char *kek, co
     if (size == OBIO_TICKET_KEYS_WRAPPED
         && obio_unseal(kek, purpose, sizeof purpose, wrapped, size, (unsigned char *)&found)
         && CRYPTO_THREAD_write_lock(ring->lock)) {
+        int64_t latest = clock_of(ring) + ring->lifetime;
+
         result = got(found.generation) < got(ring->state.generation) ? -1 : 1;
         if (result == 1)
+            ring->state = found;
+        if (ring->lifetime > 0 && got(ring->state.rotate_at) > latest) /* the other one's keys live longer */
+            put(ring->state.rotate_at, latest);
+        CRYPTO_THREAD_unlock(ring->lock);
+    }
+    OPENSSL_cleanse(&found, sizeof found);
+    return result;
+}
+
+/* -- a fleet's state --------------------------------------------------------------------------------------------- */
+
+/*
+ * Take over what the fleet has; `now` is by the fleet's clock.  One of OBIO_TICKET_KEYS_*: TAKEN; FOREIGN if these are
+ * not the bytes of such keys; OLDER than those here; DUE if somebody has to rotate, whether or not they were taken.
+ */
+int obio_ticket_keys_join(obio_ticket_keys *ring, const unsigned char *kek, const unsigned char *wrapped, size_t size,
+                          long long now)
+{
+    ring_state found;
+    int result = OBIO_TICKET_KEYS_FOREIGN;
+
+    if (size == OBIO_TICKET_KEYS_WRAPPED
+        && obio_unseal(kek, purpose, sizeof purpose, wrapped, size, (unsigned char *)&found)
+        && CRYPTO_THREAD_write_lock(ring->lock)) {
+        ring->offset = now - (int64_t)time(NULL);
+        if (got(found.generation) < got(ring->state.generation))
+            result = OBIO_TICKET_KEYS_OLDER;
+        else
+            result = missed(&found, ring->lifetime, 0, now) ? OBIO_TICKET_KEYS_DUE : OBIO_TICKET_KEYS_TAKEN;
+        if (result != OBIO_TICKET_KEYS_OLDER && !missed(&found, ring->lifetime, ring->grace, now))
             ring->state = found;
         CRYPTO_THREAD_unlock(ring->lock);
     }
     OPENSSL_cleanse(&found, sizeof found);
     return result;
+}
+
+/*
+ * Make what the fleet is to have next, without using it yet: of what it has, or of the keys here if it has none or
+ * older ones, rotated as often as is due, and `times` at least.  Returns 1, or 0 with the error queued.
+ */
+int obio_ticket_keys_propose(obio_ticket_keys *ring, const unsigned char *kek, const unsigned char *wrapped, size_t size,
+                             long long now, long long times, unsigned char *proposal)
+{
+    ring_state base;
+    int64_t due;
+    int ok = 0, is_there = size == OBIO_TICKET_KEYS_WRAPPED
+        && obio_unseal(kek, purpose, sizeof purpose, wrapped, size, (unsigned char *)&base);
+
+    if (CRYPTO_THREAD_read_lock(ring->lock)) {
+        if (!is_there || got(base.generation) <= got(ring->state.generation))
+            base = ring->state;
+        CRYPTO_THREAD_unlock(ring->lock);
+        put(base.generation, got(base.generation) + 1);
+        due = missed(&base, ring->lifetime, 0, now);
+        ok = catch_up(&base, ring->lifetime, due > times ? due : times, now)
+            && obio_seal(kek, purpose, sizeof purpose, (const unsigned char *)&base, sizeof base, proposal);
+    }
+    OPENSSL_cleanse(&base, sizeof base);
+    return ok;
 }
 
 /* -- what libssl calls ------------------------------------------------------------------------------------------- */
