@@ -42,6 +42,8 @@ _ELECTED = 10
 # How long a server waits before it looks again whether the elected one is done.
 _SOON = 0.1
 _LONGEST_INTERVAL = 30.0
+# Clocks are read in whole seconds; with less than this a server could go on alone by rounding.
+_LEAST_GRACE = 3
 # Write the ring, and give the lock back, if it is still the writer's.
 _PUBLISH = """
 if redis.call('get', KEYS[2]) ~= ARGV[2] then return 0 end
@@ -77,7 +79,7 @@ class RedisTicketKeys(TicketKeys):
         prefix: str = "{openssl_bio:ticket_keys}:",
         interval: float | None = None,
     ) -> None:
-        self._ring = new_ring(lifetime, max(1, lifetime // 2))
+        self._ring = new_ring(lifetime, max(_LEAST_GRACE, lifetime // 2))
         usual = min(_LONGEST_INTERVAL, lifetime / 50) if lifetime else _LONGEST_INTERVAL
         interval = usual if interval is None else interval
         if not 0 < interval <= (lifetime / 4 or interval):
