@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openssl_bio import SSL, LoadError, MemorySessionStore, TicketKey, TicketKeys
+from openssl_bio import SSL, LoadError, MemorySessionStore, RedisTicketKeys, TicketKey, TicketKeys
 from tests import helpers
 from tests.core.scenarios import done_pair, full_pair
 from tests.core.world import Scenario, World
@@ -90,6 +90,31 @@ def store(context: SSL.Context, _world: World) -> None:
     context.set_session_store(MemorySessionStore())
 
 
+class OneValue:
+    """What stands in for Redis: it keeps one value, and elects whoever asks."""
+
+    value: bytes | None = None
+
+    def get(self, _name: str) -> bytes | None:
+        return self.value
+
+    def set(self, *_arguments: Any, **_options: Any) -> bool:
+        return True
+
+    def time(self) -> tuple[int, int]:
+        return 10**9, 0
+
+    def eval(self, _script: str, _count: int, *arguments: Any) -> int:
+        self.value = arguments[2]
+        return 1
+
+
+def fleet_keys(_world: World) -> RedisTicketKeys:
+    keys = RedisTicketKeys(OneValue(), KEY)
+    keys.close()
+    return keys
+
+
 SCENARIOS = [
     Scenario("a session's bytes", session_of, lambda s, _: s.to_bytes(KEY), raises=_LOAD),
     Scenario(
@@ -109,6 +134,7 @@ SCENARIOS = [
         lambda m, _: m[0].unwrap(m[1], KEY),
         raises=_LOAD,
     ),
+    Scenario("a fleet's keys", fleet_keys, lambda k, _: k.rotate(), raises=_LOAD),
     Scenario("shared keys", verifying_server, share, raises=(SSL.Error, LoadError)),
     Scenario("a ticket key callback", verifying_server, ask),
     Scenario(

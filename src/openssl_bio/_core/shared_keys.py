@@ -176,14 +176,14 @@ class RedisTicketKeys(TicketKeys):
             return lib.OBIO_TICKET_KEYS_OLDER, b"", now
         if not isinstance(wrapped, bytes):
             raise TypeError(f"the client of Redis must give bytes, not {type(wrapped).__name__}")
-        verdict = self._join(wrapped, now)
-        if verdict == lib.OBIO_TICKET_KEYS_FOREIGN:
-            raise LoadError("Redis holds no ticket keys, or they were changed, or wrapped with another key")
-        return verdict, wrapped, now
+        return self._join(wrapped, now), wrapped, now
 
     def _join(self, wrapped: bytes, now: int) -> int:
         with _changing, clean_queue:
-            return int(lib.obio_ticket_keys_join(self._ring, self._key, wrapped, len(wrapped), now))
+            verdict = int(lib.obio_ticket_keys_join(self._ring, self._key, wrapped, len(wrapped), now))
+        if verdict == lib.OBIO_TICKET_KEYS_FOREIGN:
+            raise LoadError("Redis holds no ticket keys, or they were changed, or wrapped with another key")
+        return verdict
 
     def _propose(self, wrapped: bytes, now: int, times: int) -> bytes:
         with _changing, clean_queue:
