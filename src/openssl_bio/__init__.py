@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.client_hello import ClientHello, ClientHelloError, parse_client_hello
     from openssl_bio._core.credential import Credential
     from openssl_bio._core.providers import fips_enabled, load_provider
+    from openssl_bio._core.replay import RedisReplayGuard, ReplayGuard
     from openssl_bio._core.session_cache import SessionCache
     from openssl_bio._core.session_store import MemorySessionStore, RedisSessionStore, SessionStore
     from openssl_bio._core.shared_keys import RedisTicketKeys
@@ -35,8 +36,10 @@ __all__ = [
     "Credential",
     "LoadError",
     "MemorySessionStore",
+    "RedisReplayGuard",
     "RedisSessionStore",
     "RedisTicketKeys",
+    "ReplayGuard",
     "SessionCache",
     "SessionStore",
     "Suspended",
@@ -63,6 +66,8 @@ _HOMES = {
     "MemorySessionStore": "openssl_bio._core.session_store",
     "RedisSessionStore": "openssl_bio._core.session_store",
     "RedisTicketKeys": "openssl_bio._core.shared_keys",
+    "RedisReplayGuard": "openssl_bio._core.replay",
+    "ReplayGuard": "openssl_bio._core.replay",
     "SUSPEND": "openssl_bio._core.suspension",
     "Suspended": "openssl_bio._core.suspension",
     "TicketKey": "openssl_bio._core.ticket_keys",

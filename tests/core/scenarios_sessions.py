@@ -81,6 +81,24 @@ def sent_early(pair: Pair, _world: World) -> None:
     pair.server.read_early_data(5)
 
 
+class Knows:
+    """A guard against replay, for which all early data is the first."""
+
+    def is_first(self, _ticket: bytes, _began: int, _seconds: int) -> bool:
+        return True
+
+
+def guarded_pair(world: World) -> Pair:
+    pair = early_pair(world)
+    context = pair.server.get_context()
+    context.set_replay_guard(Knows())
+    session = Pair(pair.client.get_context(), context).handshake().client.get_session()
+    assert session is not None
+    guarded = Pair(pair.client.get_context(), context)
+    guarded.client.set_session(session)
+    return guarded
+
+
 def allow(context: SSL.Context, _world: World) -> None:
     context.set_max_early_data(1000)
     SSL.Connection(context).set_max_early_data(2000)
@@ -142,6 +160,7 @@ SCENARIOS = [
     ),
     Scenario("a session store", verifying_server, store),
     Scenario("early data", early_pair, sent_early, again=False),
+    Scenario("early data under a guard", guarded_pair, sent_early, raises=(SSL.Error, LoadError), again=False),
     Scenario("early data allowed", verifying_server, allow),
     Scenario("tickets with a callback's keys", asking_pair, lambda p, _: p.handshake(), again=False),
 ]

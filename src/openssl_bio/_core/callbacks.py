@@ -269,6 +269,12 @@ def remove_session(ctx: CData, session: CData) -> None:
             ffi.from_handle(handle).remove(taken(data, size[0]))
 
 
+@entry_point("py_allow_early_data", fails=0)
+def allow_early_data(connection: ConnectionCore, _ssl: CData, _arg: CData) -> int:
+    """A client resumes with early data; 0 rejects that, and no more."""
+    return 1 if connection._callback("replay_guard", lambda _connection: False)(connection) else 0
+
+
 @entry_point("py_ticket_key", fails=-1)
 def ticket_key(  # noqa: PLR0917 - libssl's
     connection: ConnectionCore, _ssl: CData, name: CData, iv: CData, cipher: CData, mac: CData, sealing: int

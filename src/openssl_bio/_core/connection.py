@@ -51,6 +51,7 @@ _COPIED = frozenset(
         "psk_server",
         "new_session",
         "session_cache",
+        "replay_guard",
         "ticket_key",
         "session_store",
         "get_session",
@@ -106,6 +107,10 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
         keys = generation.settings.get("ticket_keys")
         if keys is not None and isinstance(keys.value, TicketKeys):
             self._errors.check(lib.obio_ticket_keys_use(ssl, keys.value._ring), "SSL_set_ex_data")
+        guard = generation.settings.get("replay_guard")
+        if guard is not None and guard.value is not None:
+            lib.SSL_set_options(ssl, lib.SSL_OP_NO_ANTI_REPLAY)
+            lib.SSL_set_allow_early_data_cb(ssl, lib.py_allow_early_data, ffi.NULL)
 
     def _refuse_second_init(self) -> None:
         """RuntimeError if this is a connection already; nothing of it is replaced."""

@@ -4,9 +4,9 @@ Theory of operation.  libssl has two functions of its own for it, which also go 
 here as the engine calls the others, on whichever engine, with an outcome of their own.  A client is refused what its
 session does not allow before anything is sent.  A server that never reads early data rejects it: libssl skips it.
 
-Somebody who has recorded early data can send it again.  libssl's protection, which stays on, lets each session be
-resumed once on the SSL_CTX that has made it: its tickets are only names of sessions in that context's cache.  A new
-generation of a context takes the cache over, and leaves none behind.
+Somebody who has recorded early data can send it again.  libssl's protection, which is on without a guard (`replay`),
+lets each session be resumed once on the SSL_CTX that has made it: its tickets are only names of sessions in that
+context's cache.  A new generation of a context takes the cache over, and leaves none behind.
 """
 
 from __future__ import annotations

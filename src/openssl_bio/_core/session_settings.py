@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.context import ContextCore
+from openssl_bio._core.replay import ReplayGuard, SafeGuard, refuse_other_than_guards
 from openssl_bio._core.resumption import server_key
 from openssl_bio._core.session import SessionCore, to_der
 from openssl_bio._core.session_cache import SessionCache
-from openssl_bio._core.session_store import Fuse, SessionStore, refuse_other_than_stores
+from openssl_bio._core.session_store import SafeStore, SessionStore, refuse_other_than_stores
 from openssl_bio._core.ticket_keys import TicketKeys
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ class SessionSettings(ContextCore):
         Source: ``SSL_CTX_sess_set_get_cb``.
         """
         refuse_other_than_stores(store)
-        fuse = None if store is None else Fuse(store)
-        handle = ffi.NULL if fuse is None else ffi.new_handle(fuse)
+        safe = None if store is None else SafeStore(store)
+        handle = ffi.NULL if safe is None else ffi.new_handle(safe)
         errors, entry = self._errors, lib.py_new_session
-        lookup, remove = (ffi.NULL, ffi.NULL) if fuse is None else (lib.py_get_session, lib.py_remove_session)
+        lookup, remove = (ffi.NULL, ffi.NULL) if safe is None else (lib.py_get_session, lib.py_remove_session)
 
         def install(ctx: CData) -> None:
             errors.check(lib.SSL_CTX_set_ex_data(ctx, HANDLE_INDEX, handle), "SSL_CTX_set_ex_data")
@@ -50,15 +51,32 @@ class SessionSettings(ContextCore):
             lib.SSL_CTX_sess_set_remove_cb(ctx, remove)
 
         def keep(connection: ConnectionCore, session: SessionCore) -> None:
-            if fuse is not None and _is_stateful(connection.ssl):
-                fuse.put(session.id, to_der(session.session), max(1, int(session.ends - time.time())))
+            if safe is not None and _is_stateful(connection.ssl):
+                safe.put(session.id, to_der(session.session), max(1, int(session.ends - time.time())))
 
         def find(session_id: bytes) -> CData | None:
-            return None if fuse is None else fuse.get(session_id)
+            return None if safe is None else safe.get(session_id)
 
         with self._guard:
             self._let_libssl_tell()
             self._set("session_store", store, install, callbacks={"session_store": keep, "get_session": find})
+
+    def set_replay_guard(self, guard: ReplayGuard | None) -> None:
+        """As a server, let ``guard`` say whether early data comes for the first time; None for libssl's protection.
+
+        libssl's own knows of this context's sessions alone. With a guard, such as a `RedisReplayGuard`, early data is
+        taken from a ticket of any server that has the same ticket keys, once among all servers that ask it. A guard
+        that fails rejects early data, and is left alone for a second, with a line in the log ``openssl_bio.sessions``.
+        Source: ``SSL_OP_NO_ANTI_REPLAY`` and ``SSL_set_allow_early_data_cb``.
+        """
+        refuse_other_than_guards(guard)
+        allows = None if guard is None else SafeGuard(guard).allows
+
+        def ask(connection: ConnectionCore) -> bool:
+            return allows is not None and allows(lib.SSL_get_session(connection.ssl))
+
+        # Each connection is told (`ConnectionCore`), since an SSL_CTX's option could be undone by setting others.
+        self._set("replay_guard", guard, lambda _ctx: None, callbacks={"replay_guard": ask})
 
     def set_ticket_keys(self, keys: TicketKeys | None) -> None:
         """Seal session tickets with ``keys``, which other contexts and processes may have too; None for libssl's own.

@@ -2,8 +2,7 @@
 
 Theory of operation.  libssl tells of a new session, asks for one by its id, and tells of one that must not be resumed
 any more (`callbacks`).  A store has a method for each.  A handshake waits for it; so a store that fails is left alone
-for a while (`Fuse`): handshakes are full ones then, and there is one line in the log when that begins, and one when it
-ends.
+for a while (`fuse`), and handshakes are full ones then.
 
 What a store gives back is a session with its secrets, and says that its client was verified: whoever can write to the
 store could make himself that client.  `RedisSessionStore` therefore encrypts and authenticates each value together with
@@ -17,26 +16,17 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 from openssl_bio._core._lib import CData
+from openssl_bio._core.fuse import Fuse
 from openssl_bio._core.sealing import checked_key, seal, unseal
 from openssl_bio._core.session import from_der
 
-__all__ = ["Fuse", "MemorySessionStore", "RedisSessionStore", "SessionStore", "client_of", "told"]
+__all__ = ["MemorySessionStore", "RedisSessionStore", "SafeStore", "SessionStore", "client_of"]
 
 _log = logging.getLogger("openssl_bio.sessions")
 _PURPOSE = b"openssl_bio stored session 1\n"
-# How many seconds a store that failed is left alone.
-PAUSE = 1.0
-
-R = TypeVar("R")
-
-
-def told(error: Exception) -> str:
-    """An exception for the log; redis-py's repr does not say what happened."""
-    return f"{type(error).__name__}: {error}"
 
 
 class SessionStore(Protocol):
@@ -157,37 +147,22 @@ class RedisSessionStore:
         self._client.delete(self._name(session_id))
 
 
-class Fuse:
+class SafeStore:
     """A store that never raises; see the module's theory of operation."""
 
     def __init__(self, store: SessionStore) -> None:
         self._store = store
-        self._failed_at: float | None = None
+        self._fuse = Fuse("the session store", "handshakes are full ones")
 
     def put(self, session_id: bytes, session: bytes, seconds: int) -> None:
         """Keep a session if the store works."""
-        self._try(lambda: self._store.put(session_id, session, seconds))
+        self._fuse.run(lambda: self._store.put(session_id, session, seconds))
 
     def get(self, session_id: bytes) -> CData | None:
         """An owned ``SSL_SESSION``, or None."""
-        data = self._try(lambda: self._store.get(session_id))
-        return None if data is None else self._try(lambda: from_der(data))
+        data = self._fuse.run(lambda: self._store.get(session_id))
+        return None if data is None else self._fuse.run(lambda: from_der(data))
 
     def remove(self, session_id: bytes) -> None:
         """Forget a session if the store works."""
-        self._try(lambda: self._store.remove(session_id))
-
-    def _try(self, call: Callable[[], R]) -> R | None:
-        if self._failed_at is not None and time.monotonic() < self._failed_at + PAUSE:
-            return None
-        try:
-            result = call()
-        except Exception as error:
-            if self._failed_at is None:
-                _log.warning("the session store is out of order, handshakes are full ones: %s", told(error))
-            self._failed_at = time.monotonic()
-            return None
-        if self._failed_at is not None:
-            self._failed_at = None
-            _log.warning("the session store works again")
-        return result
+        self._fuse.run(lambda: self._store.remove(session_id))
