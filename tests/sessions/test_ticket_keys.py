@@ -81,6 +81,21 @@ def test_old_tickets_are_renewed(face: Face, client: Any, servers: list[Any]) ->
     assert face.session(pair.client).ticket.startswith(server.keys.names[1])
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_each_resumption_brings_a_new_ticket(
+    face: Face, version: str, client: Any, servers: list[Any], asked: bool
+) -> None:
+    """On TLS 1.3, where a ticket is for one use: clients that come back often never run out of them."""
+    if asked:
+        servers[0].set_ticket_key_callback(lambda _connection, _name: TicketKey(b"n" * 16, b"c" * 32, b"m" * 32))
+    sessions = [session_of(face, client, servers[0])]
+    for _ in range(3):
+        pair = face.connect(client, servers[0], sessions[-1])
+        assert face.reused(pair.client)
+        sessions.append(face.session(pair.client))
+    assert len({session.ticket for session in sessions}) == (4 if version == "1.3" else 1)
+
+
 def test_server_that_has_not_rotated_opens_the_next(face: Face, client: Any, servers: list[Any]) -> None:
     one, other = servers
     behind = TicketKeys()

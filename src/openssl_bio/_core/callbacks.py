@@ -277,7 +277,7 @@ def allow_early_data(connection: ConnectionCore, _ssl: CData, _arg: CData) -> in
 
 @entry_point("py_ticket_key", fails=-1)
 def ticket_key(  # noqa: PLR0917 - libssl's
-    connection: ConnectionCore, _ssl: CData, name: CData, iv: CData, cipher: CData, mac: CData, sealing: int
+    connection: ConnectionCore, ssl: CData, name: CData, iv: CData, cipher: CData, mac: CData, sealing: int
 ) -> int:
     """A ticket is to be sealed, or to be opened; None for a key means that nobody knows it any more."""
     wanted = None if sealing else taken(name, lib.OBIO_TICKET_NAME)
@@ -288,7 +288,9 @@ def ticket_key(  # noqa: PLR0917 - libssl's
         fill(name, lib.OBIO_TICKET_NAME, key.name, "the name of a ticket key")
     done = lib.obio_ticket_key_start(key.cipher_key, key.mac_key, iv, cipher, mac, sealing)
     connection._errors.check(done, "the ticket key cannot be used")
-    return 2 if key.renew and not sealing else 1
+    # A ticket of TLS 1.3 is used once: who has used his last one needs another.
+    renew = key.renew or lib.SSL_version(ssl) == lib.TLS1_3_VERSION
+    return 2 if renew and not sealing else 1
 
 
 @entry_point("py_message", fails=None, ssl=lambda *arguments: arguments[5])

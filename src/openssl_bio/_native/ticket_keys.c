@@ -315,7 +315,7 @@ static void make_ring_index(void)
     ring_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
-/* Seal with the current key; open with any, and let an old one's tickets be renewed. */
+/* Seal with the current key; open with any, and let an old one's tickets be renewed, and those of TLS 1.3, used once. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                      int sealing)
 {
@@ -337,7 +337,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
         if (!obio_ticket_key_start(key->cipher, key->mac, iv, cipher, mac, sealing))
             result = -1;
         else
-            result = !sealing && i == PREVIOUS ? 2 : 1;
+            result = !sealing && (i == PREVIOUS || SSL_version(ssl) == TLS1_3_VERSION) ? 2 : 1;
         break;
     }
     CRYPTO_THREAD_unlock(ring->lock);
