@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from openssl_bio import SSL, Credential, SessionCache, TicketKeys, TrustStore, crypto, stdlib
+from openssl_bio import SSL, Credential, RedisReplayGuard, SessionCache, TicketKeys, TrustStore, crypto, stdlib
 from openssl_bio._core._lib import ffi, lib
 from tests.helpers import Identity, Pair, client_context, server_context
 
@@ -113,6 +113,7 @@ ARGUMENTS: dict[str, Callable[[World], Any]] = {
     "store": lambda w: TrustStore(w.ca.certificate),
     "cache": lambda _: SessionCache(),
     "keys": lambda _: TicketKeys(),
+    "guard": lambda _: RedisReplayGuard(None),
     "credentials": lambda w: Credential.load(w.certificate(), w.key()),
 }
 
