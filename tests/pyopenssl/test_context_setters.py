@@ -207,6 +207,7 @@ ELSEWHERE = {
     "set_psk_server_callback": "tests/sessions/test_psk.py",
     "set_max_early_data": "of both faces; tested with what both have",
     "set_session_store": "of both faces; tested with what both have",
+    "set_replay_guard": "of both faces; tested with what both have",
     "set_session_cache": "of both faces; tested with what both have",
     "set_tlsext_use_srtp": "for datagrams",
     "set_cookie_generate_callback": "for datagrams",

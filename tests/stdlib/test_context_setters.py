@@ -89,6 +89,7 @@ ELSEWHERE = {
     "set_default_verify_paths": "the same",
     "set_npn_protocols": "in test_npn.py: not every OpenSSL has it",
     "set_ticket_key_callback": "another form of set_ticket_keys, which it replaces",
+    "set_replay_guard": "shown with replayed early data in sessions/test_replay.py",
     "set_session_store": "shown with two servers and a failing store in sessions/test_store.py",
     "max_early_data": "shown with what a client sends in sessions/test_early_data.py",
     "post_handshake_auth": "of connections: libssl has it for an SSL alone",
