@@ -133,6 +133,14 @@ def fleet_keys(_world: World) -> RedisTicketKeys:
     return keys
 
 
+def psk_pair(world: World) -> Pair:
+    """Two ends that know a key."""
+    pair = Pair(helpers.context_of(SSL.TLS1_3_VERSION), helpers.context_of(SSL.TLS1_3_VERSION))
+    pair.client.set_psk_client_callback(lambda *_: (b"me", KEY, "sha256"))
+    pair.server.set_psk_server_callback(lambda *_: KEY)
+    return pair
+
+
 SCENARIOS = [
     Scenario("a session's bytes", session_of, lambda s, _: s.to_bytes(KEY), raises=_LOAD),
     Scenario(
@@ -158,6 +166,7 @@ SCENARIOS = [
     Scenario(
         "keys of a connection", full_pair, lambda p, _: p.server.set_psk_server_callback(lambda *_: b"", b"a hint")
     ),
+    Scenario("a handshake with a key", psk_pair, lambda p, _: p.handshake(), again=False),
     Scenario("a session store", verifying_server, store),
     Scenario("early data", early_pair, sent_early, again=False),
     Scenario("early data under a guard", guarded_pair, sent_early, raises=(SSL.Error, LoadError), again=False),

@@ -104,7 +104,7 @@ def test_unset(protocol: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "text"),
     [
-        ((b"i" * 5000, KEY), ValueError, "the identity with its final zero byte is 5001 bytes long, and may be"),
+        ((b"i" * 5000, KEY), ValueError, "the identity is 5000 bytes long, and may be 255 at most"),
         ((b"me\0you", KEY), ValueError, "a PSK identity cannot have a zero byte"),
         ((b"me", b"k" * 5000), ValueError, "the pre-shared key is 5000 bytes long, and may be"),
         (("me", KEY), TypeError, "a PSK identity and its key are bytes"),
@@ -133,11 +133,114 @@ def test_what_a_server_may_not_give(protocol: str, answer: Any, error: type[Exce
         pair.handshake()
 
 
+@pytest.mark.parametrize(("name", "wrong"), [(b"i" * 255, False), (b"i" * 256, True), (b"", None)])
+def test_length_of_identities(protocol: str, name: bytes, wrong: bool | None) -> None:
+    """255 bytes are taken whole, 256 are refused; none is a name on TLS 1.2, and not on TLS 1.3."""
+    client, server = new_context(protocol), new_context(protocol)
+    seen: list[bytes] = []
+    client.set_psk_client_callback(lambda *_: (name, KEY))
+    server.set_psk_server_callback(lambda _connection, identity: (seen.append(identity), KEY)[1])
+    if wrong or (wrong is None and protocol == "1.3"):
+        with pytest.raises(ValueError, match=r"the identity is 256 bytes long|on TLS 1\.3 a PSK identity has one byte"):
+            Pair(client, server).handshake()
+        assert not seen
+    else:
+        Pair(client, server).handshake()
+        assert set(seen) == {name}
+
+
+def test_nameless_key_of_a_client_of_both_versions() -> None:
+    """TLS 1.3 is not offered it; what was agreed on is TLS 1.2, which knows such keys."""
+    client, server = SSL.Context(SSL.TLS_METHOD), new_context("1.2")
+    client.set_cipher_list(b"PSK")
+    client.set_psk_client_callback(lambda *_: (b"", KEY))
+    server.set_psk_server_callback(lambda _connection, identity: KEY if identity == b"" else b"")
+    assert Pair(client, server).handshake().client.get_protocol_version_name() == "TLSv1.2"
+
+
+# -- hashes, and what was agreed on ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "suite", [b"TLS_AES_128_GCM_SHA256", b"TLS_CHACHA20_POLY1305_SHA256", b"TLS_AES_256_GCM_SHA384"]
+)
+@pytest.mark.parametrize("retry", [False, True])
+@pytest.mark.parametrize("of_connection", [False, True])
+def test_hashes_of_tls13(suite: bytes, retry: bool, of_connection: bool) -> None:
+    """A key is for the hash of the cipher, also after a HelloRetryRequest."""
+    hash_name = suite.decode()[-6:].lower()
+    client, server = new_context("1.3"), new_context("1.3")
+    server.set_tls13_ciphersuites(suite)
+    if retry:
+        server.set_groups(b"P-384")
+    pair = Pair(client, server)
+    one, other = (pair.client, pair.server) if of_connection else (client, server)
+    one.set_psk_client_callback(lambda *_: (b"me", KEY, hash_name))
+    other.set_psk_server_callback(lambda *_: (KEY, hash_name))
+    pair = pair if of_connection else Pair(client, server)
+    pair.handshake()
+    assert pair.client.get_cipher_name() == suite.decode()
+    assert pair.client.get_psk_identity() == pair.server.get_psk_identity() == b"me"
+
+
+@pytest.mark.parametrize("hashes", [("sha256", "sha384"), ("sha384", "sha256"), ("sha256", "sha256")])
+def test_hash_that_does_not_fit(hashes: tuple[str, str], ca: Identity, server_identity: Identity) -> None:
+    """The ends differ in it, or the cipher has the other one: a certificate is shown and verified instead."""
+    server = server_context(SSL.TLS1_3_VERSION, server_identity)
+    server.set_tls13_ciphersuites(b"TLS_AES_256_GCM_SHA384")
+    server.set_psk_server_callback(lambda *_: (KEY, hashes[1]))
+    client = new_context("1.3")
+    client.set_verify(SSL.VERIFY_PEER)
+    client.get_cert_store().add_cert(ca.certificate)
+    client.set_psk_client_callback(lambda *_: (b"me", KEY, hashes[0]))
+    try:
+        pair = Pair(client, server).handshake()
+    except SSL.Error:  # the binder is one of another hash
+        assert hashes == ("sha256", "sha384")
+    else:
+        assert pair.client.get_peer_certificate() is not None
+        assert pair.client.get_psk_identity() is pair.server.get_psk_identity() is None
+
+
+def test_identity_and_hint(protocol: str) -> None:
+    pair = pair_of(protocol, hint=b"a hint")
+    assert pair.client.get_psk_identity() is None
+    pair.handshake()
+    assert pair.client.get_psk_identity() == pair.server.get_psk_identity() == b"a client"
+    assert pair.client.get_psk_identity_hint() == (None if protocol == "1.3" else b"a hint")
+    session = pair.client.get_session()
+    assert session is not None
+    again = Pair(pair.client.get_context(), pair.server.get_context())
+    again.client.set_session(session)
+    again.handshake()
+    assert again.client.session_reused()
+    assert again.server.get_psk_identity() == (None if protocol == "1.3" else b"a client")
+
+
+def test_no_identity_with_certificates(version: str, ca: Identity, server_identity: Identity) -> None:
+    number = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}[version]
+    pair = Pair(context_of(number), server_context(number, server_identity)).handshake()
+    assert pair.client.get_psk_identity() is pair.server.get_psk_identity() is None
+    assert pair.client.get_psk_identity_hint() is None
+
+
+@pytest.mark.parametrize("answer", [(b"me", KEY, "md5"), (b"me", KEY, None), (b"me", KEY, 384)])
+def test_unknown_hash(protocol: str, answer: Any) -> None:
+    pair = pair_of(protocol)
+    pair.client.set_psk_client_callback(lambda *_: answer)
+    with pytest.raises(ValueError, match="a pre-shared key is for sha256 or sha384, not"):
+        pair.handshake()
+    pair = pair_of(protocol)
+    pair.server.set_psk_server_callback(lambda *_: answer[1:])
+    with pytest.raises(ValueError, match="a pre-shared key is for sha256 or sha384, not"):
+        pair.handshake()
+
+
 def test_longest(protocol: str) -> None:
     """What fits is taken whole."""
     client, server = new_context(protocol), new_context(protocol)
     seen: list[bytes] = []
-    name, key = b"i" * 127, b"k" * 256
+    name, key = b"i" * 127, b"k" * 512
     client.set_psk_client_callback(lambda *_: (name, key))
     server.set_psk_server_callback(lambda _connection, identity: (seen.append(identity), key)[1])
     Pair(client, server).handshake()

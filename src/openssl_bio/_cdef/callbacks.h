@@ -13,6 +13,9 @@ extern "Python" int py_passphrase(char *buffer, int size, int writing, void *req
 extern "Python" unsigned int py_psk_client(SSL *ssl, const char *hint, char *identity, unsigned int identity_room,
     unsigned char *key, unsigned int key_room);
 extern "Python" unsigned int py_psk_server(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_room);
+extern "Python" int py_psk_use_session(SSL *ssl, const EVP_MD *chosen, const unsigned char **identity, size_t *size,
+    SSL_SESSION **session);
+extern "Python" int py_psk_find_session(SSL *ssl, const unsigned char *identity, size_t size, SSL_SESSION **session);
 extern "Python" void py_message(int sent, int version, int content_type, const void *data, size_t size, SSL *ssl,
     void *arg);
 extern "Python" SSL_SESSION *py_get_session(SSL *ssl, const unsigned char *id, int size, int *copy);

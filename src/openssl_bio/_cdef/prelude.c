@@ -36,6 +36,7 @@
 #include "operations.h"
 #include "queue.h"
 #include "reverify.h"
+#include "psk.h"
 #include "sealing.h"
 #include "sessions.h"
 #include "stores.h"

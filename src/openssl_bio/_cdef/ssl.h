@@ -113,4 +113,15 @@ void SSL_set_psk_client_callback(SSL *ssl,
     unsigned int (*callback)(SSL *, const char *, char *, unsigned int, unsigned char *, unsigned int));
 void SSL_set_psk_server_callback(SSL *ssl,
     unsigned int (*callback)(SSL *, const char *, unsigned char *, unsigned int));
+void SSL_set_psk_use_session_callback(SSL *ssl,
+    int (*callback)(SSL *, const EVP_MD *, const unsigned char **, size_t *, SSL_SESSION **));
+void SSL_set_psk_find_session_callback(SSL *ssl,
+    int (*callback)(SSL *, const unsigned char *, size_t, SSL_SESSION **));
+const char *SSL_get_psk_identity(const SSL *ssl);
+const char *SSL_get_psk_identity_hint(const SSL *ssl);
+long SSL_get_min_proto_version(SSL *ssl);
+int SSL_get_state(const SSL *ssl);
+#define TLS_ST_CW_CLNT_HELLO ...
+#define PSK_MAX_IDENTITY_LEN ...
+#define PSK_MAX_PSK_LEN ...
 int SSL_use_psk_identity_hint(SSL *ssl, const char *hint);

@@ -60,6 +60,10 @@ void SSL_CTX_set_psk_client_callback(SSL_CTX *ctx,
     unsigned int (*callback)(SSL *, const char *, char *, unsigned int, unsigned char *, unsigned int));
 void SSL_CTX_set_psk_server_callback(SSL_CTX *ctx,
     unsigned int (*callback)(SSL *, const char *, unsigned char *, unsigned int));
+void SSL_CTX_set_psk_use_session_callback(SSL_CTX *ctx,
+    int (*callback)(SSL *, const EVP_MD *, const unsigned char **, size_t *, SSL_SESSION **));
+void SSL_CTX_set_psk_find_session_callback(SSL_CTX *ctx,
+    int (*callback)(SSL *, const unsigned char *, size_t, SSL_SESSION **));
 int SSL_CTX_use_psk_identity_hint(SSL_CTX *ctx, const char *hint);
 
 long SSL_CTX_get_min_proto_version(SSL_CTX *ctx);

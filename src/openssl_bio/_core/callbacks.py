@@ -302,24 +302,3 @@ def message(  # noqa: PLR0917 - libssl's
     if content_type == lib.SSL3_RT_HANDSHAKE and not sent and octets[:1] == _CLIENT_HELLO:
         connection._client_hello = octets
     connection._callback("message", _ignore)(connection, bool(sent), version, content_type, octets)
-
-
-@entry_point("py_psk_client", fails=0)
-def psk_client(  # noqa: PLR0917 - libssl's
-    connection: ConnectionCore, _ssl: CData, hint: CData, identity: CData, identity_room: int, key: CData, room: int
-) -> int:
-    """The server takes a pre-shared key: which, by what name; the hint is None on TLS 1.3."""
-    given = None if hint == ffi.NULL else bytes(ffi.string(hint))
-    name, secret = connection._callback("psk_client", lambda *_: (b"", b""))(connection, given)
-    if b"\0" in name:
-        raise ValueError("a PSK identity cannot have a zero byte: libssl would cut it there")
-    fill(identity, identity_room, name + b"\0", "the identity with its final zero byte")
-    return fill(key, room, secret, "the pre-shared key")
-
-
-@entry_point("py_psk_server", fails=0)
-def psk_server(connection: ConnectionCore, _ssl: CData, identity: CData, key: CData, room: int) -> int:
-    """The client names a pre-shared key; no bytes refuse it."""
-    name = None if identity == ffi.NULL else bytes(ffi.string(identity))
-    secret = connection._callback("psk_server", lambda *_: b"")(connection, name)
-    return fill(key, room, secret, "the pre-shared key")

@@ -93,6 +93,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
         self._session_id_context: bytes | None = None  # the connection's own
         self._is_separate = False  # it has another session id context than its SSL_CTX
         self._resumes: SessionCore | None = None
+        self._given_psk = 0, b""  # on TLS 1.3: the mark of the key that was given last, and its name
         self._is_choosing = False  # the callback for the server name runs, which may change the context
         self._is_choosing_credentials = False
         self._has_own_ctx = False

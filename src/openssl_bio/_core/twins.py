@@ -250,21 +250,31 @@ class TwinSettings(ABC):
 
     def _on_psk_client(self, callback: Callable[..., Any] | None, value: object) -> None:
         """Ask ``callback(connection, hint or None)`` for an identity and a key; None for nobody."""
-        entry = ffi.NULL if callback is None else lib.py_psk_client
-        calls = _both(lib.SSL_CTX_set_psk_client_callback, lib.SSL_set_psk_client_callback, entry)
-        self._set_copied("psk_client", callback, value, calls)
+        old, new = (ffi.NULL, ffi.NULL) if callback is None else (lib.py_psk_client, lib.py_psk_use_session)
+
+        def on_context(ctx: CData) -> None:
+            lib.SSL_CTX_set_psk_client_callback(ctx, old)
+            lib.SSL_CTX_set_psk_use_session_callback(ctx, new)
+
+        def on_connection(ssl: CData) -> None:
+            lib.SSL_set_psk_client_callback(ssl, old)
+            lib.SSL_set_psk_use_session_callback(ssl, new)
+
+        self._set_copied("psk_client", callback, value, (on_context, on_connection))
 
     def _on_psk_server(self, callback: Callable[..., Any] | None, value: object, hint: bytes | None) -> None:
         """Ask ``callback(connection, identity)`` for the key; None for nobody."""
-        entry = ffi.NULL if callback is None else lib.py_psk_server
+        old, new = (ffi.NULL, ffi.NULL) if callback is None else (lib.py_psk_server, lib.py_psk_find_session)
         text = ffi.NULL if hint is None else hint
 
         def on_context(ctx: CData) -> int:
-            lib.SSL_CTX_set_psk_server_callback(ctx, entry)
+            lib.SSL_CTX_set_psk_server_callback(ctx, old)
+            lib.SSL_CTX_set_psk_find_session_callback(ctx, new)
             return int(lib.SSL_CTX_use_psk_identity_hint(ctx, text))
 
         def on_connection(ssl: CData) -> int:
-            lib.SSL_set_psk_server_callback(ssl, entry)
+            lib.SSL_set_psk_server_callback(ssl, old)
+            lib.SSL_set_psk_find_session_callback(ssl, new)
             return int(lib.SSL_use_psk_identity_hint(ssl, text))
 
         calls = (on_context, on_connection)

@@ -11,6 +11,7 @@ from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
 from openssl_bio._core.client_hello import ClientHello
 from openssl_bio._core.credential import Credential
 from openssl_bio._core.pointers import BytesLike
+from openssl_bio._core.pre_shared_keys import HASHES
 from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, c_string, function
@@ -28,6 +29,10 @@ ClientHelloCallback = Callable[
     ["Connection", ClientHello], "Context | Credential | Sequence[Credential] | int | Suspend | None"
 ]
 CertificateCallback = Callable[["Connection"], "Credential | Sequence[Credential] | Suspend | None"]
+# callback(connection, the server's hint or None): the identity, the key, and maybe its hash
+ClientKey = Callable[["Connection", bytes | None], tuple[bytes, BytesLike] | tuple[bytes, BytesLike, str]]
+# callback(connection, the client's identity): the key, or the key and its hash
+ServerKey = Callable[["Connection", bytes], BytesLike | tuple[BytesLike, str]]
 VerifierCallback = Callable[["Connection", list[X509]], "bool | Suspend"]
 VerifyCallback = Callable[["Connection", X509, int, int, int], bool]
 
@@ -142,30 +147,32 @@ class Callbacks(TwinSettings):
         judge = function(callback)
         self._on_cookie_verify(lambda connection, cookie: _verdict(judge(connection, cookie)), callback)
 
-    def set_psk_client_callback(
-        self, callback: Callable[[Connection, bytes | None], tuple[bytes, BytesLike]] | None
-    ) -> None:
+    def set_psk_client_callback(self, callback: ClientKey | None) -> None:
         """As a client, use the pre-shared key that ``callback(connection, hint)`` gives: its identity, and the key.
 
-        The hint is the server's (RFC 4279), None if there is none, and always on TLS 1.3. The identity has at least 127
-        bytes of room (255 since OpenSSL 3.0), and no zero byte; the key 256. What is longer is a ValueError, and is
-        never cut. An empty key is none at all: TLS 1.3 goes on with a certificate. None as the callback unsets it.
+        The hint is the server's (RFC 4279), None if there is none, and always on TLS 1.3. The identity has 127 bytes at
+        most (255 since OpenSSL 3.0), one at least on TLS 1.3, and no zero byte; the key 256 (512). What is longer is a
+        ValueError, and is never cut. An empty key is none at all: TLS 1.3 goes on with a certificate. None as the
+        callback unsets it.
 
-        TLS 1.2 and DTLS need a cipher with PSK too (`set_cipher_list`); on TLS 1.3 the key is one for SHA-256.
-        A handshake with a pre-shared key verifies no certificate. Source: ``SSL_CTX_set_psk_client_callback``;
-        pyOpenSSL has no such method.
+        TLS 1.2 and DTLS need a cipher with PSK too (`set_cipher_list`). On TLS 1.3 a key is for one hash: SHA-256, if
+        the tuple has no third element ``"sha384"``. It is used if the server chooses a cipher with that hash, which may
+        take `set_tls13_ciphersuites`. A handshake with a pre-shared key verifies no certificate.
+        Source: ``SSL_CTX_set_psk_client_callback``, ``SSL_CTX_set_psk_use_session_callback``; pyOpenSSL has no such
+        method.
         """
         self._on_psk_client(None if callback is None else _client_key(function(callback)), callback)
 
-    def set_psk_server_callback(
-        self, callback: Callable[[Connection, bytes], BytesLike] | None, identity_hint: bytes | None = None
-    ) -> None:
+    def set_psk_server_callback(self, callback: ServerKey | None, identity_hint: bytes | None = None) -> None:
         """As a server, use the pre-shared key that ``callback(connection, identity)`` gives; b"" if there is none.
 
         An unknown identity ends the handshake on TLS 1.2; on TLS 1.3 it goes on with the certificate, if there is one.
-        A key has 256 bytes at most; ValueError for a longer one. ``identity_hint`` is sent on TLS 1.2 (Error if it is
-        too long). None as the callback unsets it.
-        Source: ``SSL_CTX_set_psk_server_callback``; pyOpenSSL has no such method.
+        The callback is asked for identities of 255 bytes at most, among which may be a ticket. A key has 256 bytes at
+        most (512 since OpenSSL 3.0), ValueError for a longer one. On TLS 1.3 it is for SHA-256, or a tuple of the key
+        and ``"sha384"``. ``identity_hint`` is sent on TLS 1.2 (Error if it is too long). None as the callback unsets
+        it.
+        Source: ``SSL_CTX_set_psk_server_callback``, ``SSL_CTX_set_psk_find_session_callback``; pyOpenSSL has no such
+        method.
         """
         if not isinstance(identity_hint, bytes | None):
             raise TypeError(f"identity_hint must be bytes or None, not {type(identity_hint).__name__}")
@@ -173,25 +180,32 @@ class Callbacks(TwinSettings):
         self._on_psk_server(None if callback is None else _server_key(function(callback)), callback, hint)
 
 
-def _client_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, bytes]]:
-    def call(connection: Connection, hint: bytes | None) -> tuple[bytes, bytes]:
+def _checked_hash(name: object) -> str:
+    if not isinstance(name, str) or name not in HASHES:
+        raise ValueError(f"a pre-shared key is for sha256 or sha384, not {name!r}")
+    return name
+
+
+def _client_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, bytes, str]]:
+    def call(connection: Connection, hint: bytes | None) -> tuple[bytes, bytes, str]:
         answer = callback(connection, hint)
-        if not isinstance(answer, tuple) or len(answer) != 2:
-            raise TypeError("a PSK client callback returns a tuple of identity and key")
-        identity, key = answer
+        if not isinstance(answer, tuple) or len(answer) not in {2, 3}:
+            raise TypeError("a PSK client callback returns a tuple of identity and key, and maybe a hash")
+        identity, key, *rest = answer
         if not isinstance(identity, bytes) or not isinstance(key, bytes | bytearray | memoryview):
             raise TypeError("a PSK identity and its key are bytes")
-        return identity, bytes(key)
+        return identity, bytes(key), _checked_hash(rest[0] if rest else HASHES[0])
 
     return call
 
 
-def _server_key(callback: Callable[..., Any]) -> Callable[..., bytes]:
-    def call(connection: Connection, identity: bytes | None) -> bytes:
-        key = callback(connection, identity or b"")
+def _server_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, str]]:
+    def call(connection: Connection, identity: bytes | None) -> tuple[bytes, str]:
+        answer = callback(connection, identity or b"")
+        key, hash_name = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, HASHES[0])
         if not isinstance(key, bytes | bytearray | memoryview):
             raise TypeError(f"a PSK server callback returns the key as bytes, not {type(key).__name__}")
-        return bytes(key)
+        return bytes(key), _checked_hash(hash_name)
 
     return call
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.early_data import EarlyData
+from openssl_bio._core.pre_shared_keys import psk_identity
 from openssl_bio._core.signatures import signature_name
 
 __all__ = ["Negotiated"]
@@ -34,6 +35,21 @@ class Negotiated(EarlyData):
     def get_group_name(self) -> str | None:
         """The group of the key exchange, such as ``x25519``, or None before it."""
         return self._get_group()
+
+    def get_psk_identity(self) -> bytes | None:
+        """By what identity the pre-shared key goes that the handshake was made with; None if there was none.
+
+        On TLS 1.2 and DTLS a connection that resumes such a session has its identity too; on TLS 1.3 it is not told.
+        Source: ``SSL_get_psk_identity``; pyOpenSSL has no such method.
+        """
+        return psk_identity(self)
+
+    def get_psk_identity_hint(self) -> bytes | None:
+        """The server's hint as to which key to use, on TLS 1.2 and DTLS; None if there was none.
+
+        Source: ``SSL_get_psk_identity_hint``; pyOpenSSL has no such method.
+        """
+        return self._get_text(lib.SSL_get_psk_identity_hint)
 
     def get_signature_name(self) -> str | None:
         """What we proved our certificate with, such as ``ecdsa_secp256r1_sha256`` (RFC 8446, 4.2.3); None if nothing.
