@@ -79,6 +79,11 @@ bench: .venv/built
 	.venv/bin/python -m benchmarks.contexts
 	.venv/bin/python -m benchmarks.growth
 
+# Handshakes full and resumed, by one process and three, and what Redis adds. Needs redis-server.
+.PHONY: bench-fleet
+bench-fleet: .venv/test
+	.venv/bin/python -m benchmarks.fleet
+
 # Instructions an operation, against benchmarks/baseline.json; ARGS=--update writes it. Needs valgrind.
 bench-instructions: .venv/built
 	.venv/bin/python -m benchmarks.instructions $(ARGS)

@@ -25,6 +25,8 @@ export OPENSSL_BIO_PREFIX=$PWD/.peers/$tag
 # The package has to be replaced even though its version has not changed; its dependencies do not.
 "$venv/bin/pip" install -q --disable-pip-version-check "./$copy[test]"
 "$venv/bin/pip" install -q --disable-pip-version-check --force-reinstall --no-deps --no-cache-dir "./$copy"
+# The package on the system's OpenSSL, for sessions that go from one version to another.
+[ ! -x .venv/bin/python ] || export OPENSSL_BIO_OTHER=$PWD/.venv/bin/python
 for engine in cffi c; do
     env -u SSL_CERT_FILE -u SSL_CERT_DIR OPENSSL_BIO_ENGINE=$engine EXPECT_OPENSSL="$version" \
         "$venv/bin/python" -m pytest "$@"
