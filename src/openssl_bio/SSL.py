@@ -2,6 +2,7 @@
 
 from openssl_bio._core._lib import ffi as _ffi
 from openssl_bio._core._lib import lib as _lib
+from openssl_bio.pyopenssl import _views  # noqa: F401 - the other face finds it then
 from openssl_bio.pyopenssl._connection import Connection
 from openssl_bio.pyopenssl._constants import (
     DTLS_CLIENT_METHOD,

@@ -44,7 +44,7 @@ class Reference(engine.Engine):
     _errors: ClassVar[ErrorTable] = SSL_ERRORS
 
     def __init__(self, context: Any, *, server: bool) -> None:
-        self._guard, self._pending = guard.Guard(self._errors), []
+        self._guard, self._pending = guard.Guard(), []
         super().__init__(new_ssl(context, server=server))
 
 
@@ -54,7 +54,7 @@ class InC(native.Engine):
     _errors: ClassVar[ErrorTable] = SSL_ERRORS
 
     def __init__(self, context: Any, *, server: bool) -> None:
-        self._guard, self._pending = native.Guard(self._errors), []
+        self._guard, self._pending = native.Guard(), []
         super().__init__(new_ssl(context, server=server))
 
 

@@ -25,4 +25,6 @@ extern "Python" int py_allow_early_data(SSL *ssl, void *arg);
 extern "Python" int py_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int sealing);
 extern "Python+C" int py_bio_read(void *handle, char *buffer, int size);
+extern "Python+C" int py_bio_pending(void *handle);
+extern "Python+C" int py_bio_end(void *handle);
 extern "Python+C" int py_bio_write(void *handle, char *data, int size);

@@ -36,6 +36,15 @@ class ByteBox(Protocol):
         """There are no bytes, and there will be none."""
         ...
 
+    @property
+    def pending(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    def write_eof(self) -> None:
+        """Let there be no more bytes."""
+        ...
+
     def read(self, size: int, /) -> bytes:
         """Take up to ``size`` bytes; b"" if there are none."""
         ...
@@ -134,6 +143,21 @@ def _bio_read(handle: CData, buffer: CData, size: int) -> int:
     if not data:
         return _ENDED if foreign.box.eof else _EMPTY
     return fill(buffer, size, data, "what a BIO gave")
+
+
+@called_by_c("py_bio_pending", 0, _keep)
+def _bio_pending(handle: CData) -> int:
+    """How many bytes a foreign BIO has."""
+    foreign: _Foreign = ffi.from_handle(handle)
+    return int(foreign.ask(lambda _nothing: foreign.box.pending, None))
+
+
+@called_by_c("py_bio_end", 0, _keep)
+def _bio_end(handle: CData) -> int:
+    """A foreign BIO will be given no more bytes."""
+    foreign: _Foreign = ffi.from_handle(handle)
+    foreign.ask(lambda _nothing: foreign.box.write_eof(), None)
+    return 1
 
 
 @called_by_c("py_bio_write", _RAISED, _keep)

@@ -90,6 +90,7 @@ def entry_point(name: str, *, fails: Any, ssl: Callable[..., CData] = _first_arg
             connection = connection_of(ssl(*arguments))
             if connection is None or connection._pending:
                 return fails
+            speaker, connection._speaker = connection._speaker, None
             with ErrorsAside():
                 connection._guard.callbacks += 1
                 try:
@@ -99,6 +100,7 @@ def entry_point(name: str, *, fails: Any, ssl: Callable[..., CData] = _first_arg
                     return fails
                 finally:
                     connection._guard.callbacks -= 1
+                    connection._speaker = speaker
 
         if hasattr(lib, name) or not name.startswith(_OPTIONAL):
             called_by_c(name, fails, keep)(entry)

@@ -86,8 +86,9 @@ def _offer(connection: ConnectionCore, answer: object) -> Any:
         if not 0 < answer < 256:
             raise ValueError(f"an alert has a number from 1 to 255, not {answer}")
         return answer
-    if getattr(answer, "_errors", None) is connection._context._errors and hasattr(answer, "_use"):
-        return answer  # a context of the same face
+    same = getattr(answer, "_face", None) == connection._context._face
+    if hasattr(answer, "_use") and (same or connection._view is not None):
+        return answer  # a context of the same face, or of either if both are in use
     return _credentials(answer)
 
 

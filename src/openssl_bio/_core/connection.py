@@ -37,6 +37,7 @@ from openssl_bio._core.suspension import Suspendable
 from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.twins import Call, TwinSettings
 from openssl_bio._core.verification import Demand, session_id_context
+from openssl_bio._core.views import original_of
 
 R = TypeVar("R")
 
@@ -63,6 +64,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
     """A connection over memory; the faces name its methods."""
 
     _pump: SocketPump | None = None
+    _speaker: ConnectionCore | None = None  # the view that is being used
     _client_hello = b""  # the last one that came, if anybody asked
 
     # What a client is told when the callback for its server name raises.
@@ -84,8 +86,8 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
 
         ssl = own(lib.SSL_new(generation.ctx), free, self._errors, "SSL_new")
         self._pins = pins
-        self._guard, self._pending = Guard(self._errors), []
-        self._context = context
+        self._guard, self._pending = Guard(), []
+        self._context = original_of(context)
         self._generation = self._first_generation = generation
         self._demand = generation.demand
         self._demand_is_mixed = False  # it changed after the handshake had begun
@@ -131,6 +133,14 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             return given
         bio, self._pins[name] = foreign_bio(given, self._guard, self._pending, self._errors)
         return bio
+
+    def _error(self, outcome: Outcome) -> BaseException:
+        """The exception for an outcome, of the face that is being used."""
+        return (self._speaker or self)._exception(outcome)
+
+    def _exception(self, outcome: Outcome) -> BaseException:
+        """The face's exception for an outcome; it may say more than its table knows."""
+        return self._errors.error(outcome)
 
     def _drive(self, operation: Callable[[], R]) -> R:
         """Run an operation in memory, or over the socket until its bytes are out; calling it again finishes it."""
@@ -195,7 +205,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
     def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
         with self._guard, self._demanding(replace(self._demand, mode=mode, callback=value)):
             lib.SSL_set_verify(self.ssl, mode, ffi.NULL if callback is None else lib.py_verify)
-            self._verify_callback = callback or _accept_as_is
+            self._verify_callback = _accept_as_is if callback is None else self._told(callback)
 
     def _set_verifier(self, verifier: Verifier, value: object) -> None:
         with self._guard:
@@ -237,13 +247,14 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
 
     def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
         """libssl looks most callbacks up in the SSL_CTX, so the connection may need one of its own."""
+        told = self._told(callback)
         with self._guard:
             if name not in self._generation.callbacks:
                 if not self._has_own_ctx:
                     self._move_to_own_ctx()
                 install(self._generation.ctx)
-                self._generation.callbacks[name] = callback
-            self._own_callbacks[name] = callback
+                self._generation.callbacks[name] = told
+            self._own_callbacks[name] = told
             self._installers[name] = install
 
     def use_credentials(self, *credentials: Credential) -> None:
@@ -276,7 +287,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             self._put(name, value, calls, detail)
             self._own_callbacks.pop(name, None)
             if callback is not None:
-                self._own_callbacks[name] = callback
+                self._own_callbacks[name] = self._told(callback)
 
     def _move_to_own_ctx(self) -> None:
         before = self._generation
@@ -326,7 +337,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             self._attach(generation)
             self._trusts_otherwise |= trusts_otherwise
             self._demand_is_mixed |= trusts_otherwise and not lib.SSL_in_before(self.ssl)
-            self._context, self._has_own_ctx = context, bool(missing)
+            self._context, self._has_own_ctx = original_of(context), bool(missing)
             self._identity, self._own_settings = _OF_CONTEXT, {}
             self._record_demand(demand)
             self._separate_sessions()

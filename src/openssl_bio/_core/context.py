@@ -273,17 +273,17 @@ class ContextCore(TwinSettings):
             "verify",
             (mode, value),
             lambda ctx: lib.SSL_CTX_set_verify(ctx, mode, entry),
-            callbacks={} if callback is None else {"verify": callback},
+            callbacks={} if callback is None else {"verify": self._told(callback)},
             trust=True,
         )
 
     def _set_verifier(self, verifier: Verifier, value: object) -> None:
         with self._guard:
             self._demand_verification()
-            self._set("verifier", value, install_verifier, callbacks={"verifier": verifier}, trust=True)
+            self._set("verifier", value, install_verifier, callbacks={"verifier": self._told(verifier)}, trust=True)
 
     def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
-        self._set(name, value, install, callbacks={name: callback})
+        self._set(name, value, install, callbacks={name: self._told(callback)})
 
     def use_trust_store(self, store: TrustStore) -> None:
         """Trust what a `TrustStore` does now, and nothing else; TypeError if it is none.
@@ -297,5 +297,5 @@ class ContextCore(TwinSettings):
     def _set_copied(
         self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str = ""
     ) -> None:
-        callbacks = {} if callback is None else {name: callback}
+        callbacks = {} if callback is None else {name: self._told(callback)}
         self._set(name, value, self._checked(calls[0], detail), callbacks=callbacks)

@@ -45,7 +45,7 @@ from typing import ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ABORTED, ErrorTable, Kind, Outcome, classify
-from openssl_bio._core.guard import Guard
+from openssl_bio._core.guard import NOT_IN_A_CALLBACK, Guard
 from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
 
 # Answers are made in pieces: what a read allocates grows with what arrives, not with what was asked for.
@@ -84,8 +84,13 @@ class Engine:
 
     # -- running one C operation ------------------------------------------------------------------------------------
 
+    def _refuse_io(self) -> None:
+        """Raise the face's error for misuse, a RuntimeError, if this is the thread of a running callback."""
+        if self._guard.callbacks:
+            raise self._error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))
+
     def _refuse(self) -> None:
-        self._guard.refuse_io()
+        self._refuse_io()
         if self._failure is not None:
             raise self._error(self._failure)
 
@@ -112,7 +117,7 @@ class Engine:
             raise self._error(outcome)
 
     def _error(self, outcome: Outcome) -> BaseException:
-        """The exception for an outcome; a face may say more than its table knows."""
+        """The exception for an outcome."""
         return self._errors.error(outcome)
 
     # -- the operations ---------------------------------------------------------------------------------------------
@@ -125,7 +130,7 @@ class Engine:
 
     def _read(self, size: int) -> bytes:
         with self._guard:
-            self._guard.refuse_io()
+            self._refuse_io()
             if self._unread or size == 0:
                 return self._take_unread(size)
             self._refuse()
@@ -157,7 +162,7 @@ class Engine:
 
     def _read_into(self, buffer: bytearray | memoryview, size: int) -> int:
         with self._guard, memoryview(buffer).cast("B") as view:
-            self._guard.refuse_io()
+            self._refuse_io()
             if self._unread or size == 0:
                 data = self._take_unread(size)
                 view[: len(data)] = data
@@ -176,7 +181,7 @@ class Engine:
 
     def _peek(self, size: int) -> bytes:
         with self._guard:
-            self._guard.refuse_io()
+            self._refuse_io()
             if self._unread or size == 0:
                 return self._unread[:size]
             self._refuse()
@@ -188,7 +193,7 @@ class Engine:
 
     def _write(self, data: BytesLike) -> int:
         with self._guard, ffi.from_buffer("unsigned char[]", data) as source:
-            self._guard.refuse_io()
+            self._refuse_io()
             if not len(source):
                 return 0
             self._refuse()
@@ -228,7 +233,7 @@ class Engine:
 
     def _feed(self, data: BytesLike) -> int:
         with self._guard, ffi.from_buffer("unsigned char[]", data) as source:
-            self._guard.refuse_io()
+            self._refuse_io()
             for start in range(0, len(source), INT_MAX):
                 part = min(INT_MAX, len(source) - start)
                 self._errors.check(lib.BIO_write(self._incoming, source + start, part) == part, "BIO_write")
@@ -249,7 +254,7 @@ class Engine:
 
     def _mark_eof(self) -> None:
         with self._guard:
-            self._guard.refuse_io()
+            self._refuse_io()
             lib.BIO_set_mem_eof_return(self._incoming, 0)
 
     def _pending_bytes(self) -> int:

@@ -3,7 +3,7 @@
 Theory of operation.  libssl's objects are not thread-safe and cffi drops the GIL around each call.  Nothing here ever
 waits for a network, so one short re-entrant lock for each object is enough.  The one thing that can take long, or wait
 for another thread, is a user's callback.  While an object runs one, it belongs to the callback's thread: that thread
-may call its getters and setters, and is refused input and output (`refuse_io`), which libssl cannot nest.  Another
+may call its getters and setters, and is refused input and output by the engine, since libssl cannot nest them.  Another
 thread waits for the callback to end, but not longer than `PATIENCE`: a callback that itself waits for that thread would
 otherwise never end.
 
@@ -17,24 +17,22 @@ import threading
 import time
 from types import TracebackType
 
-from openssl_bio._core.errors import ErrorTable, Kind, Outcome, clear_queue
+from openssl_bio._core.errors import clear_queue
 
 # Seconds that a thread waits for another thread's callback before it is refused.
 PATIENCE = 1.0
 _LOOK_AGAIN = 0.02
 
 NOT_IN_A_CALLBACK = "a callback cannot read, write, shut down or feed the connection it was called for"
-_PLAIN = ErrorTable(lambda outcome: RuntimeError(outcome.detail))
 
 
 class Guard:
     """``with guard:`` around each public call on one object."""
 
-    __slots__ = ("_errors", "_lock", "callbacks")
+    __slots__ = ("_lock", "callbacks")
 
-    def __init__(self, errors: ErrorTable | None = None) -> None:
+    def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._errors = errors or _PLAIN
         self.callbacks = 0  # how many callbacks are running, nested
 
     def __enter__(self) -> None:
@@ -55,8 +53,3 @@ class Guard:
                 waited_from = time.monotonic()
             elif time.monotonic() - waited_from > PATIENCE:
                 raise RuntimeError("another thread is in a callback of this object, and has not come back from it")
-
-    def refuse_io(self) -> None:
-        """Raise the face's error for misuse, a RuntimeError, if this is the thread of a running callback."""
-        if self.callbacks:
-            raise self._errors.error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))

@@ -74,11 +74,11 @@ class Engine(_Engine):
         return classify(ffi.cast("obio_outcome *", address))
 
     def _error(self, outcome: Outcome) -> BaseException:
-        """The exception for an outcome; a face may say more than its table knows."""
+        """The exception for an outcome."""
         return self._errors.error(outcome)
 
     def _refuse_io(self) -> NoReturn:
-        raise self._errors.error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))
+        raise self._error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))
 
     def _only_memory(self) -> None:
         """A face whose connection may not be over memory raises here."""

@@ -99,7 +99,7 @@ class SessionSettings(ContextCore):
             errors.check(lib.SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, entry), "SSL_CTX_set_tlsext_ticket_key_evp_cb")
 
         # It takes the place of a ring: one setting of libssl, and so one of ours.
-        self._set("ticket_keys", value, install, callbacks={"ticket_key": callback})
+        self._set("ticket_keys", value, install, callbacks={"ticket_key": self._told(callback)})
 
     def _on_new_session(self, name: str, callback: Callable[..., Any], value: object) -> None:
         """Call ``callback(connection, SessionCore)`` for each session that can be resumed later.

@@ -63,6 +63,8 @@ _NOTHING_FOUND = ErrorRecord(
 class Trust:
     """Trusted certificates, CRLs, and how to verify with them (an X509_STORE), copied when it is changed after use."""
 
+    __slots__ = ("__dict__", "_errors")
+
     def __init__(self, errors: ErrorTable) -> None:
         """Make an empty store; ``errors`` makes the exceptions of all its methods."""
         self._errors = errors
@@ -72,6 +74,13 @@ class Trust:
         self._directories: tuple[bytes, ...] = ()
         with self._guard:
             self.store = self._new()
+
+    def reporting(self, errors: ErrorTable) -> Trust:
+        """The same, with the exceptions of another table."""
+        other = Trust.__new__(Trust)
+        other._errors = errors
+        other.__dict__ = self.__dict__
+        return other
 
     def _new(self) -> CData:
         return own(lib.X509_STORE_new(), lib.X509_STORE_free, self._errors, "X509_STORE_new")

@@ -7,8 +7,10 @@ compiles generations (`context`), a connection changes its own ``SSL`` (`connect
 
 from __future__ import annotations
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
@@ -18,6 +20,7 @@ from openssl_bio._core.credential import Credential
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.guard import Guard
 from openssl_bio._core.identity import Identity, copied_certificate, shared_key
+from openssl_bio._core.views import seen_as
 
 Call = Callable[[CData], Any]
 
@@ -45,8 +48,22 @@ class TwinSettings(ABC):
     """The setters; ``side`` below is 0 for an SSL_CTX and 1 for an SSL."""
 
     _errors: ClassVar[ErrorTable]
+    _face: ClassVar[str] = ""  # whose object this is
     _guard: Guard
     _identity: Identity
+    _original: Any = None  # of a view
+    _view: weakref.ref[Any] | None = None  # as the other face sees this
+
+    def _told(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """A callback that is given the connection as this face sees it, whichever face it was made by."""
+        if isinstance(callback, Verifier):
+            return replace(callback, judge=self._told(callback.judge))
+        face = self._face
+
+        def tell(connection: Any, *arguments: Any) -> Any:
+            return callback(seen_as(connection, face), *arguments)
+
+        return tell
 
     @abstractmethod
     def _put(self, name: str, value: Any, calls: tuple[Call, Call], detail: str = "", *, trust: bool = False) -> None:

@@ -456,6 +456,9 @@ static long box_ctrl(BIO *bio, int command, long number, void *pointer)
         return (long)obio_box_size(BIO_get_data(bio));
     case BIO_CTRL_EOF:
         return at_end(BIO_get_data(bio));
+    case BIO_C_SET_BUF_MEM_EOF_RETURN:
+        obio_box_end(BIO_get_data(bio));
+        return 1;
     case BIO_CTRL_FLUSH:
     case BIO_CTRL_DUP:
         return 1;

@@ -17,6 +17,8 @@
  */
 int py_bio_read(void *handle, char *buffer, int size);
 int py_bio_write(void *handle, char *data, int size);
+int py_bio_pending(void *handle);
+int py_bio_end(void *handle);
 
 static BIO_METHOD *method;
 static CRYPTO_ONCE method_once = CRYPTO_ONCE_STATIC_INIT;
@@ -46,9 +48,12 @@ static int foreign_write(BIO *bio, const char *data, int size)
 
 static long foreign_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
     (void)number;
     (void)pointer;
+    if (command == BIO_CTRL_PENDING)
+        return py_bio_pending(BIO_get_data(bio));
+    if (command == BIO_C_SET_BUF_MEM_EOF_RETURN)
+        return py_bio_end(BIO_get_data(bio));
     return command == BIO_CTRL_FLUSH;
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from socket import MSG_PEEK
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.engine import INT_MAX
@@ -14,15 +14,19 @@ from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.pump import SLICE, SocketPump
 from openssl_bio._core.resumption import resume_from_cache
+from openssl_bio._core.views import seen_as
 from openssl_bio.pyopenssl._arguments import c_string, integer, without_text
 from openssl_bio.pyopenssl._callbacks import Callbacks
 from openssl_bio.pyopenssl._connection_certificates import ConnectionCertificates
 from openssl_bio.pyopenssl._context import Context
 from openssl_bio.pyopenssl._datagrams import Datagrams
-from openssl_bio.pyopenssl._errors import SSL_ERRORS, WantReadError
+from openssl_bio.pyopenssl._errors import FACE, SSL_ERRORS, WantReadError
 from openssl_bio.pyopenssl._negotiated import Negotiated
 from openssl_bio.pyopenssl._session import Session
 from openssl_bio.pyopenssl._settings import Settings
+
+if TYPE_CHECKING:
+    from openssl_bio.stdlib import SSLObject
 
 
 def _buffer(data: BytesLike | str) -> BytesLike:
@@ -67,6 +71,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     """
 
     _errors: ClassVar[ErrorTable] = SSL_ERRORS
+    _face: ClassVar[str] = FACE
 
     def __init__(self, context: Context, socket: Any = None) -> None:
         if not isinstance(context, Context):
@@ -281,9 +286,22 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     # -- settings ---------------------------------------------------------------------------------------------------
 
     def get_context(self) -> Context:
-        """The connection's context."""
-        assert isinstance(self._context, Context)
-        return self._context
+        """The connection's context; if that is an `openssl_bio.stdlib.SSLContext`, the same one as a Context.
+
+        What is set through either is set.
+        """
+        return cast("Context", seen_as(self._context, FACE))
+
+    @property
+    def ssl_object(self) -> SSLObject:
+        """The same connection as an `openssl_bio.stdlib.SSLObject`, for code that knows Python's ``ssl``.
+
+        Either may be used at any time, from any thread, and raises its own face's exceptions; whichever is left keeps
+        the connection. Ciphertext goes as before, through ``bio_write()`` and ``bio_read()``. Its ``context`` gives
+        `get_context` as an ``SSLContext``, and its ``connection`` this object. TypeError for a connection over a socket
+        and for DTLS, which an SSLObject is not for.
+        """
+        return cast("SSLObject", seen_as(self, "stdlib"))
 
     def set_context(self, context: Context) -> None:
         """Go on with another context's certificate and callbacks; meant for the server name callback.

@@ -37,11 +37,11 @@ class ConnectionCertificates(ConnectionCore):
     `X509Name` if ``as_cryptography`` is true; ModuleNotFoundError if that is not installed.
     """
 
-    def _error(self, outcome: Outcome) -> BaseException:
+    def _exception(self, outcome: Outcome) -> BaseException:
         """The exception for an outcome; that of a refused certificate says why."""
         if any(map(is_verify_failure, outcome.records)):
             return verification_error(refusal_of(self), outcome)
-        return super()._error(outcome)
+        return super()._exception(outcome)
 
     @overload
     def get_certificate(self, *, as_cryptography: Literal[True]) -> x509.Certificate | None: ...

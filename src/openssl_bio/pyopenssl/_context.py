@@ -13,7 +13,7 @@ from openssl_bio._core.ticket_keys import TicketKey, checked_ticket_key
 from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
 from openssl_bio.pyopenssl._callbacks import Callbacks
-from openssl_bio.pyopenssl._errors import SSL_ERRORS
+from openssl_bio.pyopenssl._errors import FACE, SSL_ERRORS
 from openssl_bio.pyopenssl._session import Session
 from openssl_bio.pyopenssl._settings import Path, Settings
 from openssl_bio.pyopenssl._store import X509Store
@@ -60,6 +60,7 @@ class Context(SessionSettings, Settings, Callbacks):
     """
 
     _errors: ClassVar[ErrorTable] = SSL_ERRORS
+    _face: ClassVar[str] = FACE
 
     def __init__(self, method: int) -> None:
         pointer, version = _method(method)
@@ -92,7 +93,8 @@ class Context(SessionSettings, Settings, Callbacks):
     @property
     def _keylog_callback(self) -> Callable[..., Any] | None:
         """What `set_keylog_callback` was given, for third parties; Scrapy's tests read it."""
-        return self._callbacks.get("keylog")
+        found: Callable[..., Any] | None = self._recorded("keylog", None)
+        return found
 
     # -- trust ------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from openssl_bio.pyopenssl._x509 import X509
 
 
+FACE = "pyopenssl"  # what the core calls this face
+
+
 class Error(OpenSSLError):
     """A TLS operation failed. ``args[0]`` is a list of (library, "", reason), oldest first and never empty."""
 

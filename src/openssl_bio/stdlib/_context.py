@@ -17,7 +17,7 @@ from openssl_bio.stdlib import _constants as c
 from openssl_bio.stdlib._bio import octets, prepend, refuse_ended
 from openssl_bio.stdlib._callbacks import CallbackSettings
 from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
-from openssl_bio.stdlib._errors import SETUP_ERRORS
+from openssl_bio.stdlib._errors import FACE, SETUP_ERRORS
 from openssl_bio.stdlib._files import FileSettings
 from openssl_bio.stdlib._names import HostName, encoded_hostname, refuse_unusable
 from openssl_bio.stdlib._object import SSLObject
@@ -77,6 +77,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     """
 
     _errors: ClassVar[ErrorTable] = SETUP_ERRORS
+    _face: ClassVar[str] = FACE
     # Some public keys are refused whoever vouches for them, as in Python since 3.15.2.
     _certificate_check: ClassVar[CData] = lib.obio_denylist_callback()
 

@@ -27,7 +27,9 @@ from openssl_bio._core._lib import lib
 from openssl_bio._core.errors import ErrorRecord, ErrorTable, Kind, Outcome, is_verify_failure
 from openssl_bio._core.suspension import Suspended
 
-__all__ = ["IO_ERRORS", "SETUP_ERRORS", "described", "number"]
+__all__ = ["FACE", "IO_ERRORS", "SETUP_ERRORS", "described", "number"]
+
+FACE = "stdlib"  # what the core calls this face
 
 # ERR_LIB_*, which never change, as Python's ssl names them.
 _LIBRARIES = {

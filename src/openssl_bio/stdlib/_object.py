@@ -6,7 +6,7 @@ import contextlib
 import ssl
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.bio import ByteBox
@@ -18,16 +18,18 @@ from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
 from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio._core.signatures import signature_name
+from openssl_bio._core.views import seen_as
 from openssl_bio.stdlib._bio import transport
 from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
 from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, HAS_NPN, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
-from openssl_bio.stdlib._errors import IO_ERRORS, SETUP_ERRORS, described
+from openssl_bio.stdlib._errors import FACE, IO_ERRORS, SETUP_ERRORS, described
 from openssl_bio.stdlib._names import is_address, refuse_unusable
 from openssl_bio.stdlib._session import SSLSession
 from openssl_bio.stdlib._shadow import shadow
 
 if TYPE_CHECKING:
+    from openssl_bio.SSL import Connection
     from openssl_bio.stdlib._bio import MemoryBIO
     from openssl_bio.stdlib._context import SSLContext
 
@@ -60,6 +62,7 @@ class SSLObject(EarlyData, ssl.SSLObject):
     """
 
     _errors: ClassVar[ErrorTable] = IO_ERRORS
+    _face: ClassVar[str] = FACE
     _servername_alert: ClassVar[int] = lib.SSL_AD_HANDSHAKE_FAILURE
 
     _context: SSLContext
@@ -123,11 +126,11 @@ class SSLObject(EarlyData, ssl.SSLObject):
         refuse_unusable(name)
         if not is_address(name):
             self._set_server_name(name.encode("ascii"))
-        if self._context.check_hostname:
-            self._set_verify_host(name, self._context._host_flags_in_use)
+        if self.context.check_hostname:
+            self._set_verify_host(name, self.context._host_flags_in_use)
 
     def _configure_post_handshake(self) -> None:
-        if not self._context.post_handshake_auth:
+        if not self.context.post_handshake_auth:
             return
         with self._guard:
             if not self._server_side:
@@ -142,8 +145,8 @@ class SSLObject(EarlyData, ssl.SSLObject):
 
     # -- errors -----------------------------------------------------------------------------------------------------
 
-    def _error(self, outcome: Outcome) -> BaseException:
-        error = super()._error(outcome)
+    def _exception(self, outcome: Outcome) -> BaseException:
+        error = super()._exception(outcome)
         if isinstance(error, ssl.SSLCertVerificationError):
             return self._verify_error(outcome)
         return error
@@ -237,7 +240,7 @@ class SSLObject(EarlyData, ssl.SSLObject):
     @property  # type: ignore[override]  # ours alone
     def context(self) -> SSLContext:
         """The context in use; another may be set, such as by a server name callback."""
-        return self._context
+        return cast("SSLContext", seen_as(self._context, FACE))
 
     @context.setter
     def context(self, ctx: SSLContext) -> None:
@@ -246,6 +249,16 @@ class SSLObject(EarlyData, ssl.SSLObject):
         if not isinstance(ctx, SSLContext):
             raise TypeError("The value must be a SSLContext")
         self._set_context(ctx)
+
+    @property
+    def connection(self) -> Connection:
+        """The same connection as an `SSL.Connection`, for what Python's ``ssl`` has no name for.
+
+        Either may be used at any time, from any thread, and raises its own face's exceptions; whichever is left keeps
+        the connection. Ciphertext goes through the two BIOs: ``bio_write()`` and ``bio_read()`` use them, too. Its
+        ``get_context()`` gives `context` as an `SSL.Context`, and its ``ssl_object`` this object.
+        """
+        return cast("Connection", seen_as(self, "pyopenssl"))
 
     @property
     def server_side(self) -> bool:

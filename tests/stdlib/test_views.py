@@ -1,0 +1,717 @@
+"""One connection as an `SSLObject` and as an `SSL.Connection`, and one context as an `SSLContext` and a `Context`."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import gc
+import pickle
+import random
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from openssl_bio import SSL, SUSPEND, Suspended, crypto, stdlib
+from tests import helpers as plain
+from tests.helpers import Identity
+from tests.stdlib.helpers import Pair, client_context, of_version, ours, server_context, wants_read
+
+PATIENCE = 60  # seconds
+
+
+class Views:
+    """Both ends of a stdlib pair, as SSLObjects and as Connections."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.objects = {"client": pair.client, "server": pair.server}
+        self.connections = {"client": pair.client.connection, "server": pair.server.connection}
+
+
+@pytest.fixture
+def views(pair: Pair) -> Views:
+    """Before the handshake."""
+    return Views(pair)
+
+
+@pytest.fixture(params=["SSLObject", "Connection"])
+def first(request: pytest.FixtureRequest) -> str:
+    """Which face made the connection."""
+    name: str = request.param
+    return name
+
+
+class Both:
+    """A client and a server that a face has made, and their views: ``stdlib`` and ``pyopenssl``, by side."""
+
+    def __init__(self, first: str, version: ssl.TLSVersion, ca: Identity, identity: Identity) -> None:
+        if first == "SSLObject":
+            pair = Pair(client_context(ca, version=version), server_context(identity, version=version))
+            self.stdlib = {"client": pair.client, "server": pair.server}
+            self.pyopenssl = {side: end.connection for side, end in self.stdlib.items()}
+            self._move = lambda: None
+        else:
+            contexts = plain.client_context(version, ca), plain.server_context(version, identity)
+            made = plain.Pair(*contexts)
+            self.pyopenssl = {"client": made.client, "server": made.server}
+            self.stdlib = {side: end.ssl_object for side, end in self.pyopenssl.items()}
+            self._move = made.move  # type: ignore[assignment]
+
+    def move(self) -> None:
+        """Carry what there is, if nothing does so by itself."""
+        self._move()
+
+    def handshake(self, faces: str = "so") -> Both:
+        """Finish the handshake, each step through the next face: "s" for the stdlib's, "o" for pyOpenSSL's."""
+        for step in range(12):
+            face = faces[step // 2 % len(faces)]
+            end = (self.stdlib if face == "s" else self.pyopenssl)[("client", "server")[step % 2]]
+            with contextlib.suppress(ssl.SSLWantReadError, SSL.WantReadError):
+                end.do_handshake()
+            self.move()
+        for side in ("client", "server"):
+            with pytest.raises(ssl.SSLWantReadError):
+                self.stdlib[side].read(1)
+        return self
+
+
+@pytest.fixture
+def both(first: str, version: ssl.TLSVersion, ca: Identity, server_identity: Identity) -> Both:
+    """Before the handshake."""
+    return Both(first, version, ca, server_identity)
+
+
+# -- which objects there are -------------------------------------------------------------------------------------------
+
+
+def test_each_has_one_view(both: Both) -> None:
+    for side in ("client", "server"):
+        one, other = both.stdlib[side], both.pyopenssl[side]
+        assert isinstance(one, stdlib.SSLObject)
+        assert isinstance(one, ssl.SSLObject)
+        assert isinstance(other, SSL.Connection)
+        assert one.connection is one.connection is other
+        assert other.ssl_object is other.ssl_object is one
+        assert isinstance(one.context, stdlib.SSLContext)
+        assert isinstance(other.get_context(), SSL.Context)
+        kept = one.context, other.get_context()
+        assert kept == (one.context, other.get_context())
+        assert one.server_side is (side == "server")
+
+
+def test_views_cannot_be_copied_or_made_again(both: Both) -> None:
+    for one in (both.stdlib["client"], both.pyopenssl["client"]):
+        for copied in (copy.copy, pickle.dumps):
+            with pytest.raises(TypeError):
+                copied(one)
+    with pytest.raises(RuntimeError):
+        both.pyopenssl["client"].__init__(SSL.Context(SSL.TLS_METHOD))
+    with pytest.raises(TypeError):
+        both.stdlib["client"].__init__()
+
+
+def test_subclasses_have_views(ca: Identity) -> None:
+    class Sub(stdlib.SSLObject):
+        def read(self, len: int = 1024, buffer: Any = None) -> Any:
+            raise AssertionError("the view reads for itself")
+
+    context = client_context(ca)
+    context.sslobject_class = Sub
+    made = context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost")
+    assert made.connection.ssl_object is made
+    with pytest.raises(SSL.WantReadError):
+        made.connection.recv(1)
+
+
+def test_what_has_no_ssl_object(ca: Identity) -> None:
+    near, far = socket.socketpair()
+    with near, far, pytest.raises(TypeError, match="over a socket has no SSLObject"):
+        _ = SSL.Connection(SSL.Context(SSL.TLS_METHOD), near).ssl_object
+    with pytest.raises(TypeError, match="DTLS connection has no SSLObject"):
+        _ = SSL.Connection(SSL.Context(SSL.DTLS_METHOD)).ssl_object
+
+
+def test_a_connection_without_a_role(ca: Identity) -> None:
+    connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+    made = connection.ssl_object
+    with pytest.raises(ssl.SSLError):
+        made.do_handshake()
+    connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+    made = connection.ssl_object
+    assert made.server_hostname is None
+    connection.set_connect_state()
+    connection.set_tlsext_host_name(b"example.test")
+    assert (made.server_side, made.server_hostname) == (False, "example.test")
+    connection.set_accept_state()
+    assert (made.server_side, made.server_hostname) == (True, None)
+
+
+# -- handshake, data, end ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("faces", ["s", "o", "so", "os"])
+def test_handshakes_through_either(both: Both, faces: str, version: ssl.TLSVersion) -> None:
+    both.handshake(faces)
+    for side in ("client", "server"):
+        one, other = both.stdlib[side], both.pyopenssl[side]
+        assert one.version() == other.get_protocol_version_name()
+        assert other.get_protocol_version() == version
+        assert one.cipher()[0] == other.get_cipher_name()
+        assert one.group() == other.get_group_name()
+        assert one.session_reused is other.session_reused() is False
+        assert other.get_finished()
+    shown = both.pyopenssl["client"].get_peer_certificate()
+    assert ssl.DER_cert_to_PEM_cert(both.stdlib["client"].getpeercert(True)).split() == (
+        crypto.dump_certificate(crypto.FILETYPE_PEM, shown).decode().split()
+    )
+
+
+def test_data_through_either(both: Both) -> None:
+    both.handshake()
+    chance = random.Random(5)
+    for _ in range(60):
+        side = chance.choice(["client", "server"])
+        other = {"client": "server", "server": "client"}[side]
+        data = chance.randbytes(chance.choice([1, 100, 20_000, 100_000]))
+        if chance.random() < 0.5:
+            assert both.stdlib[side].write(data) == len(data)
+        else:
+            assert both.pyopenssl[side].send(data) == len(data)
+        both.move()
+        found = bytearray()
+        while len(found) < len(data):
+            size = chance.choice([1, 1000, 50_000])
+            way = chance.randrange(5)
+            assert both.stdlib[other].pending() == both.pyopenssl[other].pending()
+            if way == 0:
+                found += both.stdlib[other].read(size)
+            elif way == 1:
+                found += both.pyopenssl[other].recv(size)
+            elif way == 2:
+                room = bytearray(size)
+                found += room[: both.stdlib[other].read(size, room)]
+            elif way == 3:
+                room = bytearray(size)
+                found += room[: both.pyopenssl[other].recv_into(room)]
+            else:
+                peeked = both.pyopenssl[other].recv(size, socket.MSG_PEEK)
+                found += both.stdlib[other].read(len(peeked))
+        assert found == data
+    with pytest.raises(ssl.SSLWantReadError):
+        both.stdlib["client"].read(1)
+    with pytest.raises(SSL.WantReadError):
+        both.pyopenssl["client"].recv(1)
+
+
+@pytest.mark.parametrize("way", ["bio", "one call"])
+def test_ciphertext_through_either(views: Views, way: str) -> None:
+    """The BIOs that the SSLObject was made with are the Connection's memory."""
+    pair = views.pair.handshake()
+    connection = views.connections["client"]
+    if way == "one call":
+        sealed = connection.send_data(b"hello")
+        assert pair.to_server.pending == 0
+        pair.to_server.write(sealed)
+        assert pair.server.read(9) == b"hello"
+        pair.server.write(b"hello too")
+        assert connection.receive_data(pair.to_client.read()) == b"hello too"
+        connection.send(b"and more")
+        assert pair.to_server.pending
+        assert views.connections["server"].receive_data(connection.data_to_send()) == b"and more"
+        return
+    pair.client.write(b"hello")
+    sealed = connection.bio_read(1 << 16)
+    assert pair.to_server.pending == 0
+    with pytest.raises(SSL.WantReadError):
+        connection.bio_read(1)
+    assert views.connections["server"].bio_write(sealed) == len(sealed)
+    assert pair.to_server.pending == len(sealed)
+    assert pair.server.read(9) == b"hello"
+    connection.bio_shutdown()
+    for call, error in ((lambda: pair.client.read(1), ssl.SSLEOFError), (lambda: connection.recv(1), SSL.SysCallError)):
+        with pytest.raises(error):
+            call()
+
+
+@pytest.mark.parametrize("order", ["so", "os"])
+def test_the_end_through_either(both: Both, order: str) -> None:
+    both.handshake()
+    near, far = both.stdlib["client"], both.pyopenssl["client"]
+    if order == "so":
+        with pytest.raises(ssl.SSLWantReadError):
+            near.unwrap()
+    else:
+        assert far.shutdown() is False
+    assert far.get_shutdown() == SSL.SENT_SHUTDOWN
+    both.move()
+    with pytest.raises(SSL.ZeroReturnError):
+        both.pyopenssl["server"].recv(1)
+    assert both.stdlib["server"].read(1) == b""
+    assert both.pyopenssl["server"].get_shutdown() == SSL.RECEIVED_SHUTDOWN
+    both.stdlib["server"].unwrap()
+    both.move()
+    if order == "so":
+        assert far.shutdown() is True
+    else:
+        near.unwrap()
+    with pytest.raises(ssl.SSLZeroReturnError):
+        near.read(1)
+    with pytest.raises(SSL.ZeroReturnError):
+        far.recv(1)
+    for call, error in ((near.write, ssl.SSLError), (far.send, SSL.Error)):
+        with pytest.raises(error):
+            call(b"x")
+
+
+@pytest.mark.parametrize("first", ["SSLObject", "Connection"], indirect=True)
+def test_renegotiation_through_either(first: str, ca: Identity, server_identity: Identity) -> None:
+    both = Both(first, ssl.TLSVersion.TLSv1_2, ca, server_identity).handshake()
+    server = both.pyopenssl["server"]
+    assert server.renegotiate() is True
+    assert server.renegotiate_pending()
+    for side in ("server", "client") * 4:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            both.stdlib[side].do_handshake()
+        with contextlib.suppress(SSL.WantReadError):
+            both.pyopenssl[side].recv(1)
+        both.move()
+    assert server.total_renegotiations() == 1
+    assert not server.renegotiate_pending()
+    both.stdlib["client"].write(b"after it")
+    both.move()
+    assert both.pyopenssl["server"].recv(99) == b"after it"
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+def test_each_raises_its_own_errors(both: Both) -> None:
+    """The same failure, as each face tells it, also when it is told again."""
+    both.handshake()
+    both.pyopenssl["client"].bio_write(b"\x17\x03\x03\x00\x20" + bytes(32))
+    for _ in range(2):
+        for call, error, others in (
+            (lambda: both.stdlib["client"].read(1), ssl.SSLError, SSL.Error),
+            (lambda: both.pyopenssl["client"].recv(1), SSL.Error, ssl.SSLError),
+            (lambda: both.stdlib["client"].write(b"x"), ssl.SSLError, SSL.Error),
+            (lambda: both.pyopenssl["client"].send(b"x"), SSL.Error, ssl.SSLError),
+            (both.stdlib["client"].unwrap, ssl.SSLError, SSL.Error),
+            (both.pyopenssl["client"].shutdown, SSL.Error, ssl.SSLError),
+        ):
+            with pytest.raises(error) as caught:
+                call()
+            assert not isinstance(caught.value, others)
+    assert caught.value.args[0]
+
+
+@pytest.mark.parametrize("face", ["s", "o"])
+def test_a_refused_certificate(first: str, face: str, version: ssl.TLSVersion, server_identity: Identity) -> None:
+    both = Both(first, version, server_identity, server_identity)  # it trusts no authority
+    error: type[Exception] = ssl.SSLCertVerificationError if face == "s" else SSL.VerificationError
+    with pytest.raises(error) as caught:
+        both.handshake(face)
+    found: Any = caught.value
+    code = found.verify_code if face == "s" else found.code
+    assert code == 20
+    with pytest.raises(SSL.VerificationError):
+        both.pyopenssl["client"].do_handshake()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        both.stdlib["client"].do_handshake()
+
+
+def test_settings_raise_errors_of_the_face_that_is_called(both: Both) -> None:
+    with pytest.raises(SSL.Error):
+        both.pyopenssl["client"].set_cipher_list(b"nonsense")
+    with pytest.raises(SSL.Error):
+        both.pyopenssl["client"].get_context().set_cipher_list(b"nonsense")
+    with pytest.raises(SSL.Error):
+        both.pyopenssl["client"].get_context().load_verify_locations("/nowhere")
+    with pytest.raises(ssl.SSLError):
+        both.stdlib["client"].context.set_ciphers("nonsense")
+    with pytest.raises(ssl.SSLError, match="CERTIFICATE_OR_CRL"):
+        both.stdlib["client"].context.load_verify_locations(__file__)
+    with pytest.raises(SSL.Error, match="no certificate or CRL"):
+        both.pyopenssl["client"].get_context().load_verify_locations(__file__)
+    both.handshake()
+
+
+# -- lifetimes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dropped", ["the first", "the view"])
+def test_either_may_be_dropped_first(
+    first: str, dropped: str, version: ssl.TLSVersion, ca: Identity, server_identity: Identity
+) -> None:
+    """The one that is left goes on, callbacks included; behind the last one nothing is left."""
+    gc.collect()
+    gc.disable()
+    try:
+        both = Both(first, version, ca, server_identity)
+        told: list[Any] = []
+        both.pyopenssl["client"].get_context().set_info_callback(lambda *_: told.append(_[0]))
+        both.pyopenssl["client"].set_app_data("mine")
+        gone = (first == "SSLObject") is (dropped == "the first")
+        objects = both.stdlib if gone else both.pyopenssl
+        objects.clear()
+        left = both.pyopenssl if gone else both.stdlib
+        if gone:
+            with pytest.raises(SSL.WantReadError):
+                left["client"].do_handshake()
+            assert left["client"].ssl_object.connection is left["client"]
+        else:
+            with pytest.raises(ssl.SSLWantReadError):
+                left["client"].do_handshake()
+            assert left["client"].connection.ssl_object is left["client"]
+        assert left["client"].connection.get_app_data() == "mine" if not gone else left["client"].get_app_data()
+        watched = weakref.ref(left["client"]), weakref.ref(left["server"])
+        told.clear()
+        left.clear()
+        del both, objects, left
+        assert [reference() for reference in watched] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_a_callback_reaches_the_first_object_when_only_the_view_is_left(
+    version: ssl.TLSVersion, ca: Identity, server_identity: Identity
+) -> None:
+    client, server = client_context(ca, version=version), server_context(server_identity, version=version)
+    asked: list[Any] = []
+    server.sni_callback = lambda end, name, context: asked.append((type(end), end.server_side, name, context is server))
+    pair = Pair(client, server)
+    left = pair.client.connection, pair.server.connection
+    del pair
+    gc.collect()
+    for _ in range(4):
+        for end in left:
+            with contextlib.suppress(SSL.WantReadError):
+                end.do_handshake()
+    assert asked == [(stdlib.SSLObject, True, "localhost", True)]
+    assert left[0].get_protocol_version() == version
+
+
+# -- callbacks ---------------------------------------------------------------------------------------------------------
+
+
+def test_callbacks_get_the_connection_of_the_face_that_set_them(both: Both) -> None:
+    told: dict[str, set[Any]] = {}
+
+    def noted(name: str, answer: Any = None) -> Callable[..., Any]:
+        def note(connection: Any, *_rest: Any) -> Any:
+            told.setdefault(name, set()).add(connection)
+            return answer
+
+        return note
+
+    contexts = {side: (both.stdlib[side].context, both.pyopenssl[side].get_context()) for side in ("client", "server")}
+    # A context in use is changed for later connections; these belong to one connection, or are made afterwards.
+    contexts["server"][0].sni_callback = noted("sni")
+    contexts["server"][1].set_alpn_select_callback(noted("alpn", b"h2"))
+    contexts["client"][1].set_alpn_protos([b"h2"])
+    contexts["client"][1].set_info_callback(noted("info"))
+    contexts["client"][0]._msg_callback = noted("message")
+    contexts["client"][1].set_keylog_callback(noted("keylog"))
+    contexts["client"][0].set_verify_chain(noted("chain", True))
+    later: dict[str, Any] = {}
+    for face in ("stdlib", "pyopenssl"):
+        told.clear()
+        to_server, to_client = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+        if face == "stdlib":
+            later["client"] = contexts["client"][0].wrap_bio(to_client, to_server, server_hostname="localhost")
+            later["server"] = contexts["server"][0].wrap_bio(to_server, to_client, server_side=True)
+            later["connections"] = [later[side].connection for side in ("client", "server")]
+        else:
+            later["connections"] = [SSL.Connection(contexts[side][1]) for side in ("client", "server")]
+            later["connections"][0].set_connect_state()
+            later["connections"][0].set_tlsext_host_name(b"localhost")
+            later["connections"][1].set_accept_state()
+            later["client"], later["server"] = (end.ssl_object for end in later["connections"])
+        for _ in range(4):
+            for end in (later["client"], later["server"]):
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    end.do_handshake()
+            if face == "pyopenssl":
+                plain.carry(*later["connections"])
+                plain.carry(*reversed(later["connections"]))
+        client, server = later["connections"]
+        assert later["client"].selected_alpn_protocol() == "h2"
+        assert told == {
+            "sni": {later["server"]},
+            "alpn": {server},
+            "info": {client},
+            "message": {later["client"]},
+            "keylog": {client},
+            "chain": {later["client"]},
+        }
+
+
+def test_callbacks_of_one_connection(views: Views) -> None:
+    """A Connection's setters work for an SSLObject that Python's ssl gives none."""
+    judged: list[Any] = []
+    client, server = views.connections["client"], views.connections["server"]
+
+    def verify(connection: SSL.Connection, _certificate: Any, error: int, depth: int, ok: int) -> bool:
+        judged.append((connection, error, depth, ok))
+        return True
+
+    client.set_verify(SSL.VERIFY_PEER, verify)
+    named: list[Any] = []
+    server.set_tlsext_servername_callback(lambda connection: named.append((connection, connection.get_servername())))
+    views.pair.handshake()
+    assert judged == [(client, 0, 1, 1), (client, 0, 0, 1)]
+    assert named == [(server, b"localhost")]
+
+
+@pytest.mark.parametrize("face", ["s", "o"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, ssl.SSLWantReadError, SSL.WantReadError])
+def test_what_a_callback_raises_is_raised_by_whichever_runs(both: Both, face: str, error: Any) -> None:
+    raised = error("mine")
+
+    def fail(*_arguments: Any) -> None:
+        raise raised
+
+    both.pyopenssl["server"].set_tlsext_servername_callback(fail)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        both.stdlib["client"].do_handshake()
+    both.move()
+    end = both.stdlib["server"] if face == "s" else both.pyopenssl["server"]
+    with pytest.raises((error, SSL.WantReadError, ssl.SSLWantReadError)) as caught:
+        end.do_handshake()
+    if error in (KeyboardInterrupt, ValueError):
+        assert caught.value is raised
+    with pytest.raises(ssl.SSLError, match=r"(?i)callback"):
+        both.stdlib["server"].do_handshake()
+    with pytest.raises(SSL.Error, match=r"(?i)callback"):
+        both.pyopenssl["server"].do_handshake()
+
+
+def test_a_callback_is_refused_what_its_own_connection_does(both: Both) -> None:
+    """Through either view, with the face's error, which is a RuntimeError."""
+    found: list[Any] = []
+
+    def try_all(_connection: Any) -> None:
+        for call in (
+            lambda: both.stdlib["server"].read(1),
+            lambda: both.pyopenssl["server"].recv(1),
+            both.stdlib["server"].unwrap,
+            lambda: both.pyopenssl["server"].send(b"x"),
+            lambda: both.pyopenssl["server"].bio_write(b"x"),
+            lambda: both.stdlib["server"].receive_data(b"x"),
+        ):
+            with pytest.raises(RuntimeError) as caught:
+                call()
+            found.append(isinstance(caught.value, SSL.Error))
+        assert both.stdlib["server"].version() is None
+        assert both.pyopenssl["server"].get_servername() == b"localhost"
+
+    both.pyopenssl["client"].set_tlsext_host_name(b"localhost")
+    both.pyopenssl["server"].set_tlsext_servername_callback(try_all)
+    both.handshake()
+    assert found == [False, True, False, True, True, False]
+
+
+def test_plaintext_that_came_with_an_exception_is_read_by_either(both: Both) -> None:
+    both.handshake()
+    raised = KeyboardInterrupt()
+
+    def fail(*_arguments: Any) -> None:
+        raise raised
+
+    both.pyopenssl["client"].set_info_callback(fail)
+    both.stdlib["server"].write(b"data")
+    with pytest.raises(ssl.SSLWantReadError):
+        both.stdlib["server"].unwrap()
+    both.move()
+    with pytest.raises(KeyboardInterrupt):
+        both.pyopenssl["client"].recv(100)
+    assert both.stdlib["client"].pending() == 4
+    assert both.stdlib["client"].read(2) + both.pyopenssl["client"].recv(2) == b"data"
+
+
+def test_suspension_through_either(version: ssl.TLSVersion, ca: Identity, server_identity: Identity) -> None:
+    client, server = client_context(ca, version=version), server_context(server_identity, version=version)
+    client.set_verify_chain(lambda *_: SUSPEND)
+    pair = Pair(client, server)
+    connection = pair.client.connection
+    for _ in range(2):
+        for end in (pair.client, pair.server):
+            with contextlib.suppress(ssl.SSLError):
+                end.do_handshake()
+    with pytest.raises(Suspended) as ours_:
+        pair.client.do_handshake()
+    with pytest.raises(Suspended) as theirs:
+        connection.do_handshake()
+    assert isinstance(ours_.value, ssl.SSLError)
+    assert isinstance(theirs.value, SSL.Error)
+    assert connection.suspended == pair.client.suspended == "verification"
+    connection.resume_handshake(True)
+    pair.handshake()
+
+
+# -- contexts ----------------------------------------------------------------------------------------------------------
+
+
+def test_contexts_are_one(both: Both, ca: Identity) -> None:
+    one, other = both.stdlib["client"].context, both.pyopenssl["client"].get_context()
+    one.maximum_version = ssl.TLSVersion.TLSv1_2
+    other.set_timeout(77)
+    other.set_options(SSL.OP_NO_TICKET)
+    assert one.options & ssl.OP_NO_TICKET
+    assert other.get_timeout() == 77
+    before = one.cert_store_stats()["x509"]
+    other.get_cert_store().add_cert(ca.certificate)
+    assert one.cert_store_stats()["x509"] == before == 1
+    other.set_app_data("mine")
+    assert both.pyopenssl["client"].get_context().get_app_data() == "mine"
+    assert both.pyopenssl["client"].get_app_data() is None
+    one.verify_mode = ssl.CERT_REQUIRED
+    one.check_hostname = True
+    assert both.stdlib["client"].context.check_hostname is True
+    with pytest.raises(ValueError, match="check_hostname requires"):
+        one.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO())
+
+
+def test_app_data_is_the_connections_alone(both: Both) -> None:
+    both.pyopenssl["client"].set_app_data([1])
+    both.stdlib["client"].app_data = "an attribute of the user's"
+    assert both.pyopenssl["client"].get_app_data() == [1]
+    assert both.pyopenssl["server"].get_app_data() is None
+    both.handshake()
+    assert both.pyopenssl["client"].get_app_data() == [1]
+
+
+def test_another_context_through_either(both: Both, ca: Identity, client_identity: Identity, version: Any) -> None:
+    """A context of either face is set by its own face, and seen by both."""
+    server = both.stdlib["server"]
+    replaced = server_context(client_identity, version=version)
+    server.context = replaced
+    assert server.context is replaced
+    seen = both.pyopenssl["server"].get_context()
+    assert isinstance(seen, SSL.Context)
+    again = plain.server_context(version, client_identity)
+    both.pyopenssl["server"].set_context(again)
+    assert both.pyopenssl["server"].get_context() is again
+    assert isinstance(server.context, stdlib.SSLContext)
+    server.context = server.context
+    both.pyopenssl["server"].set_context(seen)
+    assert server.context is replaced
+    with pytest.raises(TypeError):
+        both.pyopenssl["server"].set_context(replaced)
+    with pytest.raises(TypeError):
+        server.context = again
+    both.pyopenssl["client"].set_verify(SSL.VERIFY_NONE)
+    both.handshake()
+    certificate = both.pyopenssl["client"].get_peer_certificate()
+    assert plain.digest(certificate) == plain.digest(client_identity.certificate)
+
+
+def test_a_server_name_callback_of_either_face_chooses(ca: Identity, server_identity: Identity, version: Any) -> None:
+    client = client_context(ca, version=version)
+    for through in ("context", "connection"):
+        server = of_version(ours.SSLContext(ours.PROTOCOL_TLS_SERVER), version)
+        better = plain.server_context(version, server_identity)
+        pair = Pair(client, server)
+        connection = pair.server.connection
+        where = connection if through == "connection" else connection.get_context()
+        where.set_tlsext_servername_callback(lambda found, better=better: found.set_context(better))
+        if through == "context":
+            pair = Pair(client, server)
+        pair.handshake()
+        assert pair.server.connection.get_context() is better
+
+
+@pytest.mark.parametrize("through", ["stdlib", "pyopenssl"])
+def test_sessions_through_either(
+    first: str, through: str, version: ssl.TLSVersion, ca: Identity, server_identity: Identity
+) -> None:
+    """What one view gives, a later connection of the same context resumes through the other."""
+    both = Both(first, version, ca, server_identity).handshake()
+    both.stdlib["server"].write(b"x")
+    both.move()
+    assert both.pyopenssl["client"].recv(1) == b"x"
+    client, server = both.stdlib["client"].context, both.stdlib["server"].context
+    name = {"server_hostname": "localhost"} if first == "SSLObject" else {}
+    if through == "stdlib":
+        session = both.stdlib["client"].session
+        pair = Pair(client, server, session=session, server_hostname=name.get("server_hostname"))
+    else:
+        pair = Pair(client, server, server_hostname=name.get("server_hostname"))
+        pair.client.connection.set_session(both.pyopenssl["client"].get_session())
+    pair.handshake()
+    assert pair.client.session_reused
+    assert pair.client.connection.session_reused()
+
+
+# -- threads -----------------------------------------------------------------------------------------------------------
+
+
+def test_two_threads_use_one_connection_through_both(views: Views) -> None:
+    """One writes through one view while the other reads through the other, both ways at once."""
+    pair = views.pair.handshake()
+    size, block = 400_000, 4_000
+    failed: list[BaseException] = []
+    found = {"client": bytearray(), "server": bytearray()}
+    data = {"client": random.Random(1).randbytes(size), "server": random.Random(2).randbytes(size)}
+    arrived = threading.Condition()
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            with arrived:
+                arrived.notify_all()
+
+    def write(side: str, send: Callable[[bytes], int]) -> None:
+        for start in range(0, size, block):
+            assert send(data[side][start : start + block]) == block
+            with arrived:
+                arrived.notify_all()
+
+    def read(side: str, receive: Callable[[int], bytes], nothing: type[Exception]) -> None:
+        while len(found[side]) < size and not failed:
+            with arrived:
+                try:
+                    found[side] += receive(block)
+                except nothing:
+                    arrived.wait(0.5)
+
+    objects, connections = views.objects, views.connections
+    work = [
+        lambda: write("client", objects["client"].write),
+        lambda: write("server", connections["server"].send),
+        lambda: read("client", connections["client"].recv, SSL.WantReadError),
+        lambda: read("server", objects["server"].read, ssl.SSLWantReadError),
+    ]
+    threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert failed == []
+    assert found["client"] == data["server"]
+    assert found["server"] == data["client"]
+    assert wants_read(lambda: pair.client.read(1))
+
+
+def test_views_are_made_by_many_threads_at_once(version: ssl.TLSVersion, ca: Identity) -> None:
+    made = client_context(ca).wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost")
+    begin, found = threading.Barrier(8), []
+
+    def look() -> None:
+        begin.wait(PATIENCE)
+        found.append(made.connection)
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert len(found) == 8
+    assert len(set(map(id, found))) == 1
