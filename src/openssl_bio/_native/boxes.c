@@ -447,18 +447,30 @@ static int at_end(obio_box *box)
     return box->far == NULL ? obio_box_ended(box) : box->far->ended(box->far);
 }
 
+static size_t waiting(obio_box *box)
+{
+    return box->far == NULL ? obio_box_size(box) : obio_box_ask(box);
+}
+
+static int end(obio_box *box)
+{
+    if (box->far != NULL)
+        return box->far->end(box->far);
+    obio_box_end(box);
+    return 1;
+}
+
 static long box_ctrl(BIO *bio, int command, long number, void *pointer)
 {
     (void)number;
     (void)pointer;
     switch (command) {
     case BIO_CTRL_PENDING:
-        return (long)obio_box_size(BIO_get_data(bio));
+        return (long)waiting(BIO_get_data(bio));
     case BIO_CTRL_EOF:
         return at_end(BIO_get_data(bio));
     case BIO_C_SET_BUF_MEM_EOF_RETURN:
-        obio_box_end(BIO_get_data(bio));
-        return 1;
+        return end(BIO_get_data(bio));
     case BIO_CTRL_FLUSH:
     case BIO_CTRL_DUP:
         return 1;

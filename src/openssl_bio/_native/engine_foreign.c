@@ -36,7 +36,7 @@ typedef struct {
     PyObject *object;
     obio_guard *guard;
     PyObject *pending; /* a list: what callbacks raised */
-    PyObject *name_read, *name_write, *name_pending, *name_eof;
+    PyObject *name_read, *name_write, *name_pending, *name_eof, *name_end;
 } foreign_object;
 
 static foreign_object *foreign_of(obio_far *far)
@@ -206,6 +206,27 @@ static int far_ended(obio_far *far)
     return ended != 0;
 }
 
+/* 1, or 0 if an exception waits. */
+static int far_end(obio_far *far)
+{
+    foreign_object *self = foreign_of(far);
+    PyGILState_STATE gil = PyGILState_Ensure();
+    PyObject *method = NULL, *answer = NULL;
+    int done;
+
+    if (self->object != NULL)
+        method = asked(self, self->name_end, NULL);
+    if (method != NULL)
+        answer = PyObject_CallNoArgs(method);
+    done = answer != NULL;
+    if (!done && self->object != NULL)
+        keep_exception(self);
+    Py_XDECREF(method);
+    Py_XDECREF(answer);
+    PyGILState_Release(gil);
+    return done;
+}
+
 /* -- the type ----------------------------------------------------------------------------------------------------- */
 
 static int set_up(foreign_object *self, PyObject *object, PyObject *guard, PyObject *pending, int sized)
@@ -214,7 +235,9 @@ static int set_up(foreign_object *self, PyObject *object, PyObject *guard, PyObj
     self->name_write = PyUnicode_InternFromString("write");
     self->name_pending = PyUnicode_InternFromString("pending");
     self->name_eof = PyUnicode_InternFromString("eof");
-    if (self->name_read == NULL || self->name_write == NULL || self->name_pending == NULL || self->name_eof == NULL)
+    self->name_end = PyUnicode_InternFromString("write_eof");
+    if (self->name_read == NULL || self->name_write == NULL || self->name_pending == NULL || self->name_eof == NULL
+        || self->name_end == NULL)
         return -1;
     self->bio = obio_box_new(0);
     if (self->bio == NULL) {
@@ -229,6 +252,7 @@ static int set_up(foreign_object *self, PyObject *object, PyObject *guard, PyObj
     self->far.write = far_write;
     self->far.size = far_size;
     self->far.ended = far_ended;
+    self->far.end = far_end;
     self->far.sized = sized;
     obio_box_lead(obio_box_of(self->bio), &self->far);
     return 0;
@@ -276,6 +300,7 @@ static void foreign_dealloc(foreign_object *self)
     Py_CLEAR(self->name_write);
     Py_CLEAR(self->name_pending);
     Py_CLEAR(self->name_eof);
+    Py_CLEAR(self->name_end);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }

@@ -12,6 +12,7 @@ struct obio_far {
     int (*write)(obio_far *far, const void *data, size_t size);         /* 1; 0: not now */
     size_t (*size)(obio_far *far);
     int (*ended)(obio_far *far);
+    int (*end)(obio_far *far); /* 1; 0: it cannot be ended */
     int sized;
     size_t known;            /* at least so many bytes are there, unless others read them too */
     unsigned char header[5]; /* of the next record, which was read already */
