@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import gc
 import pickle
 import random
+import shutil
 import socket
 import ssl
+import subprocess
 import threading
 import weakref
 from collections.abc import Callable
@@ -22,6 +25,7 @@ from tests.helpers import Identity
 from tests.stdlib.helpers import Pair, client_context, of_version, ours, server_context, wants_read
 
 PATIENCE = 60  # seconds
+V13 = ssl.TLSVersion.TLSv1_3
 
 
 class Views:
@@ -715,3 +719,100 @@ def test_views_are_made_by_many_threads_at_once(version: ssl.TLSVersion, ca: Ide
         thread.join(PATIENCE)
     assert len(found) == 8
     assert len(set(map(id, found))) == 1
+
+
+# -- others' programs --------------------------------------------------------------------------------------------------
+
+
+def test_key_updates(first: str, server_identity: Identity) -> None:
+    """``openssl s_client`` sends a KeyUpdate and asks for one: both views go on with the new keys."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("there is no program openssl")
+    if first == "SSLObject":
+        incoming, outgoing = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+        one = server_context(server_identity, version=V13).wrap_bio(incoming, outgoing, server_side=True)
+        other = one.connection
+    else:
+        other = SSL.Connection(plain.server_context(SSL.TLS1_3_VERSION, server_identity))
+        other.set_accept_state()
+        one = other.ssl_object
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE)
+        command = [program, "s_client", "-tls1_3", "-connect", f"127.0.0.1:{listener.getsockname()[1]}"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                plainly, _ = listener.accept()
+                with plainly:
+                    plainly.settimeout(PATIENCE)
+                    _talk(plainly, process, one, other)
+            finally:
+                process.kill()
+
+
+def _talk(plainly: socket.socket, process: subprocess.Popen[bytes], one: Any, other: Any) -> None:
+    def until(call: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return call()
+            except (SSL.WantReadError, ssl.SSLWantReadError):
+                plainly.sendall(other.data_to_send())
+                data = plainly.recv(1 << 16)
+                assert data, "the client has gone"
+                other.bio_write(data)
+
+    until(other.do_handshake)
+    plainly.sendall(one.data_to_send())
+    read, write = process.stdout, process.stdin
+    assert read is not None
+    assert write is not None
+    for round_ in range(4):
+        receive = (lambda: one.read(100)) if round_ % 2 else (lambda: other.recv(100))
+        write.write(b"K\n")  # its command for a KeyUpdate
+        write.flush()
+        other.bio_write(plainly.recv(1 << 16))
+        with pytest.raises((SSL.WantReadError, ssl.SSLWantReadError)):
+            receive()
+        write.write(b"line %d\n" % round_)
+        write.flush()
+        found = b""
+        while not found.endswith(b"\n"):
+            found += until(receive)
+        assert found == b"line %d\n" % round_
+        answer = b"answer %d\n" % round_
+        plainly.sendall(other.send_data(answer) if round_ % 2 else one.send_data(answer))
+        while read.readline() != answer:
+            pass
+
+
+def test_the_connection_of_a_transport(version: ssl.TLSVersion, ca: Identity, server_identity: Identity) -> None:
+    """asyncio knows SSLObjects alone; what it has made can be asked what only a Connection tells."""
+    client, server = client_context(ca, version=version), server_context(server_identity, version=version)
+
+    async def run() -> list[Any]:
+        seen: list[Any] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = writer.get_extra_info("ssl_object").connection
+            seen.append((connection.get_servername(), connection.get_peer_finished()))
+            writer.write(await reader.readline())
+            await writer.drain()
+            writer.close()
+
+        listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server)
+        port = listening.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname="localhost")
+        connection = writer.get_extra_info("ssl_object").connection
+        seen.append((connection.get_protocol_version(), connection.get_finished()))
+        writer.write(b"hello\n")
+        assert await reader.readline() == b"hello\n"
+        writer.close()
+        listening.close()
+        return seen
+
+    served, asked = sorted(asyncio.run(asyncio.wait_for(run(), PATIENCE)), key=lambda pair: isinstance(pair[0], int))
+    assert served[0] == b"localhost"
+    assert asked[0] == version
+    assert served[1] == asked[1]
