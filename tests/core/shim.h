@@ -196,6 +196,14 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define PyObject_GetAttrString(...) SHIM_PY(PyObject_GetAttrString, NULL, PyObject_GetAttrString(__VA_ARGS__))
 #define PyObject_SetAttr(...) SHIM_PY(PyObject_SetAttr, -1, PyObject_SetAttr(__VA_ARGS__))
 #define PyObject_GetBuffer(...) SHIM_PY(PyObject_GetBuffer, -1, PyObject_GetBuffer(__VA_ARGS__))
+#define PyObject_CallMethodObjArgs(...) \
+    SHIM_PY(PyObject_CallMethodObjArgs, NULL, PyObject_CallMethodObjArgs(__VA_ARGS__))
+#define PyObject_GetAttr(...) SHIM_PY(PyObject_GetAttr, NULL, PyObject_GetAttr(__VA_ARGS__))
+#define PyObject_IsTrue(...) SHIM_PY(PyObject_IsTrue, -1, PyObject_IsTrue(__VA_ARGS__))
+#define PyMemoryView_FromMemory(...) SHIM_PY(PyMemoryView_FromMemory, NULL, PyMemoryView_FromMemory(__VA_ARGS__))
+#define PyUnicode_InternFromString(...) \
+    SHIM_PY(PyUnicode_InternFromString, NULL, PyUnicode_InternFromString(__VA_ARGS__))
+#define PyList_Append(...) SHIM_PY(PyList_Append, -1, PyList_Append(__VA_ARGS__))
 #define PyDescr_NewMethod(...) SHIM_PY(PyDescr_NewMethod, NULL, PyDescr_NewMethod(__VA_ARGS__))
 
 #endif

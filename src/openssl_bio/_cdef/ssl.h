@@ -47,6 +47,7 @@ int SSL_is_init_finished(const SSL *ssl);
 int SSL_in_before(const SSL *ssl);
 int SSL_pending(const SSL *ssl);
 int SSL_want_read(const SSL *ssl);
+int SSL_want_write(const SSL *ssl);
 int SSL_get_shutdown(const SSL *ssl);
 void SSL_set_shutdown(SSL *ssl, int state);
 const char *SSL_state_string_long(const SSL *ssl);

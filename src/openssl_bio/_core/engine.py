@@ -44,7 +44,7 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.errors import ABORTED, ErrorTable, Kind, Outcome, classify
+from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK, Guard
 from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
 
@@ -66,6 +66,7 @@ class Engine:
     def __init__(self, ssl: CData, incoming: CData | None = None, outgoing: CData | None = None) -> None:
         """Run on ``ssl``, whose ciphertext comes from and goes to these BIOs, or memory of its own."""
         self._failure: Outcome | None = None
+        self._is_stuck = False  # a record was not written
         self._unread = b""
         self.ssl = ssl
         self._outcome = own(lib.obio_outcome_new(), lib.obio_outcome_free, self._errors, "obio_outcome_new")
@@ -101,14 +102,21 @@ class Engine:
         if self._outcome.broken:
             self._failure = classify(self._outcome)
         if self._pending:
-            if handshaking and self._failure is None:
-                self._abort()
+            if self._failure is None:
+                self._end_with_pending(handshaking)
             raise self._pending.pop()
         return int(self._outcome.count)
 
-    def _abort(self) -> None:
-        self._failure = ABORTED
-        lib.obio_abort(self.ssl)
+    def _end_with_pending(self, handshaking: bool) -> None:
+        """During the handshake an exception of a callback ends the connection; while a record is written, all writing.
+
+        libssl would take any later data for the rest of that record's.
+        """
+        if handshaking:
+            self._failure = ABORTED
+            lib.obio_abort(self.ssl)
+        elif lib.SSL_want_write(self.ssl):
+            self._is_stuck = True
 
     def _unless_ok(self) -> None:
         """Raise what the last operation ended with, unless it succeeded."""
@@ -197,6 +205,8 @@ class Engine:
             if not len(source):
                 return 0
             self._refuse()
+            if self._is_stuck:
+                raise self._error(LOST)
             count = self._run(lib.obio_write, source, len(source))
             if not count:
                 self._unless_ok()

@@ -113,6 +113,9 @@ def classify(outcome: CData) -> Outcome:
 # What has ended a connection whose callback raised an exception during the handshake.
 ABORTED = Outcome(Kind.SSL, detail="a callback raised an exception during the handshake")
 
+# What has ended one, or its writing, with bytes that are nowhere: what follows must not be taken for them.
+LOST = Outcome(Kind.SSL, detail="bytes that were on their way are lost")
+
 # What libssl says when it refuses the peer's certificate.
 VERIFY_FAILED = ErrorRecord(
     lib.ERR_LIB_SSL << 23 | lib.SSL_R_CERTIFICATE_VERIFY_FAILED, "SSL routines", "certificate verify failed"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, load_engine
 from openssl_bio._core.bio import ByteBox, ForeignBio
-from openssl_bio._core.errors import ABORTED, ErrorTable, Kind, Outcome, classify
+from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK
 from openssl_bio._core.pointers import BytesLike
 
@@ -56,7 +56,7 @@ class Engine(_Engine):
     _errors: ClassVar[ErrorTable]
     _aborted: ClassVar[Outcome] = ABORTED
     # What ends a connection that could not keep what it was sent, or what it is to send.
-    _lost: ClassVar[Outcome] = Outcome(Kind.SSL, detail="memory ran out while bytes were moved, which are lost")
+    _lost: ClassVar[Outcome] = LOST
 
     # The subclass makes these two, before there is an SSL that could call back.
     _guard: Guard

@@ -100,6 +100,17 @@ int obio_refuse_failed(engine_object *self)
     return -1;
 }
 
+/* The same for writing, which can end by itself. */
+int obio_refuse_write(engine_object *self)
+{
+    if (obio_refuse_failed(self) < 0)
+        return -1;
+    if (!self->stuck)
+        return 0;
+    raise_error(self, self->lost);
+    return -1;
+}
+
 static PyObject *classified(engine_object *self)
 {
     return PyObject_CallMethod((PyObject *)self, "_classify", "K", (unsigned long long)(size_t)&self->core.outcome);
@@ -167,9 +178,15 @@ int obio_raise_pending(engine_object *self)
     return -1;
 }
 
-/* During the handshake an exception of a callback ends the connection. */
+/*
+ * During the handshake an exception of a callback ends the connection.  While a
+ * record is written it ends all writing: libssl would take any later data for the
+ * rest of that record's.
+ */
 static int end_with_pending(engine_object *self, int handshaking)
 {
+    if (!handshaking && SSL_want_write(self->core.ssl))
+        self->stuck = 1;
     if (handshaking && self->failure == NULL) {
         if (keep_failure(self, PyObject_GetAttrString((PyObject *)self, "_aborted")) < 0)
             return -1;

@@ -351,7 +351,7 @@ static PyObject *write_or_raise(engine_object *self, void *data, size_t size)
         self->core.outcome.count = 0;
         return PyLong_FromLong(0);
     }
-    if (obio_refuse_failed(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
+    if (obio_refuse_write(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
         return NULL;
     return self->core.outcome.count > 0 ? PyLong_FromSize_t(self->core.outcome.count) : obio_raise_outcome(self);
 }

@@ -84,7 +84,7 @@ static int seal(engine_object *self, void *data, size_t size)
         self->core.outcome.count = 0;
         return 0;
     }
-    if (obio_refuse_failed(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
+    if (obio_refuse_write(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
         return -1;
     if (self->core.outcome.count == size)
         return 0;

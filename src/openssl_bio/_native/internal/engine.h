@@ -20,6 +20,7 @@ typedef struct {
     PyObject *unread;    /* bytes that came with an exception, or NULL */
     PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
     int direct;          /* the face's calls work on memory alone */
+    int stuck;           /* a record was not written, so none may follow */
     unsigned visits;     /* of Python to the guard, when the last operation was over */
 } engine_object;
 
@@ -37,6 +38,7 @@ void obio_lose(engine_object *self);
 PyObject *obio_raise_outcome(engine_object *self);
 PyObject *obio_raise_want_read(engine_object *self);
 int obio_refuse_failed(engine_object *self);
+int obio_refuse_write(engine_object *self);
 
 int obio_size_of(PyObject *number, size_t *size);
 PyObject *obio_read_bytes(engine_object *self, size_t size);
