@@ -156,6 +156,13 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 
 #define i2d_SSL_SESSION(...) SHIM_SSL(i2d_SSL_SESSION, 0, i2d_SSL_SESSION(__VA_ARGS__))
 #define d2i_SSL_SESSION(...) SHIM_SSL(d2i_SSL_SESSION, NULL, d2i_SSL_SESSION(__VA_ARGS__))
+#define SSL_SESSION_new() SHIM_SSL(SSL_SESSION_new, NULL, SSL_SESSION_new())
+#define SSL_SESSION_set1_master_key(...) \
+    SHIM_SSL(SSL_SESSION_set1_master_key, 0, SSL_SESSION_set1_master_key(__VA_ARGS__))
+#define SSL_SESSION_set_cipher(...) SHIM_SSL(SSL_SESSION_set_cipher, 0, SSL_SESSION_set_cipher(__VA_ARGS__))
+#define SSL_SESSION_set_protocol_version(...) \
+    SHIM_SSL(SSL_SESSION_set_protocol_version, 0, SSL_SESSION_set_protocol_version(__VA_ARGS__))
+#define SSL_SESSION_set_ex_data(...) SHIM_SSL(SSL_SESSION_set_ex_data, 0, SSL_SESSION_set_ex_data(__VA_ARGS__))
 #define SSL_CTX_add_session(...) SHIM_SSL(SSL_CTX_add_session, 0, SSL_CTX_add_session(__VA_ARGS__))
 #define SSL_CTX_ctrl(...) SHIM_SSL(SSL_CTX_ctrl, 0, SSL_CTX_ctrl(__VA_ARGS__))
 #define SSL_set_ex_data(...) SHIM_SSL(SSL_set_ex_data, 0, SSL_set_ex_data(__VA_ARGS__))

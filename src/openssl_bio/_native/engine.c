@@ -76,7 +76,8 @@ int obio_enter_io(engine_object *self)
     return -1;
 }
 
-static PyObject *raise_error(engine_object *self, PyObject *outcome)
+/* Raise the exception of an Outcome; NULL. */
+PyObject *obio_raise_error(engine_object *self, PyObject *outcome)
 {
     PyObject *error = PyObject_CallMethod((PyObject *)self, "_error", "(O)", outcome);
 
@@ -95,19 +96,8 @@ int obio_refuse_failed(engine_object *self)
     if (failure == NULL)
         return 0;
     Py_INCREF(failure);
-    raise_error(self, failure);
+    obio_raise_error(self, failure);
     Py_DECREF(failure);
-    return -1;
-}
-
-/* The same for writing, which can end by itself. */
-int obio_refuse_write(engine_object *self)
-{
-    if (obio_refuse_failed(self) < 0)
-        return -1;
-    if (!self->stuck)
-        return 0;
-    raise_error(self, self->lost);
     return -1;
 }
 
@@ -143,7 +133,7 @@ PyObject *obio_raise_outcome(engine_object *self)
         return obio_raise_want_read(self);
     outcome = classified(self);
     if (outcome != NULL)
-        raise_error(self, outcome);
+        obio_raise_error(self, outcome);
     Py_XDECREF(outcome);
     return NULL;
 }

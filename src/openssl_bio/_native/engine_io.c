@@ -345,6 +345,17 @@ PyObject *obio_method_peek(engine_object *self, PyObject *number)
 
 /* -- writing ------------------------------------------------------------------------------------------------------ */
 
+/* 0, or -1 with the error set that ended the connection, or its writing. */
+int obio_refuse_write(engine_object *self)
+{
+    if (obio_refuse_failed(self) < 0)
+        return -1;
+    if (!self->stuck)
+        return 0;
+    obio_raise_error(self, self->lost);
+    return -1;
+}
+
 static PyObject *write_or_raise(engine_object *self, void *data, size_t size)
 {
     if (size == 0) {

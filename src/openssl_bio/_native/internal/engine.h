@@ -39,6 +39,7 @@ PyObject *obio_raise_outcome(engine_object *self);
 PyObject *obio_raise_want_read(engine_object *self);
 int obio_refuse_failed(engine_object *self);
 int obio_refuse_write(engine_object *self);
+PyObject *obio_raise_error(engine_object *self, PyObject *outcome);
 
 int obio_size_of(PyObject *number, size_t *size);
 PyObject *obio_read_bytes(engine_object *self, size_t size);
