@@ -31,10 +31,8 @@ _IS_FIRST = """
 local info = redis.call('info', 'server') .. redis.call('info', 'stats')
 local memory = string.match(info, 'run_id:(%w+)') .. ' ' .. string.match(info, 'evicted_keys:(%d+)') .. ' '
 local mark = redis.call('get', KEYS[2])
-local began
-if mark and string.sub(mark, 1, #memory) == memory then
-  began = tonumber(string.sub(mark, #memory + 1))
-else
+local began = mark and string.sub(mark, 1, #memory) == memory and tonumber(string.sub(mark, #memory + 1))
+if not began then
   began = redis.call('time')[1] + 1
   redis.call('set', KEYS[2], memory .. began)
 end
