@@ -265,19 +265,22 @@ int obio_ticket_keys_join(obio_ticket_keys *ring, const unsigned char *kek, cons
 }
 
 /*
- * Make what the fleet is to have next, without using it yet: of what it has, or of the keys here if it has none or
- * older ones, rotated as often as is due, and `times` at least.  Returns 1, or 0 with the error queued.
+ * Make what the fleet is to have next, without using it yet: of what it has (nothing, or what obio_ticket_keys_join
+ * has read), or of the keys here if those are not older, rotated as often as is due, and `times` at least.  Returns 1,
+ * or 0 with the error queued.
  */
 int obio_ticket_keys_propose(obio_ticket_keys *ring, const unsigned char *kek, const unsigned char *wrapped, size_t size,
                              long long now, long long times, unsigned char *proposal)
 {
     ring_state base;
     int64_t due;
-    int ok = 0, is_there = size == OBIO_TICKET_KEYS_WRAPPED
-        && obio_unseal(kek, purpose, sizeof purpose, wrapped, size, (unsigned char *)&base);
+    int ok = size == 0
+        || (size == OBIO_TICKET_KEYS_WRAPPED
+            && obio_unseal(kek, purpose, sizeof purpose, wrapped, size, (unsigned char *)&base));
 
-    if (CRYPTO_THREAD_read_lock(ring->lock)) {
-        if (!is_there || got(base.generation) <= got(ring->state.generation))
+    ok = ok && CRYPTO_THREAD_read_lock(ring->lock);
+    if (ok) {
+        if (size == 0 || got(base.generation) <= got(ring->state.generation))
             base = ring->state;
         CRYPTO_THREAD_unlock(ring->lock);
         put(base.generation, got(base.generation) + 1);
