@@ -157,7 +157,6 @@ OTHERS = [s for s in [*SESSIONS, *exchanges()] if s.name in WITH_C or (s in SESS
 UNSEEN_IN = {
     "DTLS": {"* in verify": "nobody verifies"},
     "a demand in a callback": {"* in verify": "nobody verifies"},
-    "a fleet's keys": {"* in run": "what cannot be shared is logged, and the keys at hand go on"},
 }
 
 
