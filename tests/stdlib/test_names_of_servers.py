@@ -21,6 +21,7 @@ pytest.importorskip("idna", reason="the package idna is not installed")
 
 def name_of(name: Any) -> str | None:
     context = ours.SSLContext(ours.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # OpenSSL 4.0 verifies no name that no certificate could have
     found: str | None = context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname=name).server_hostname
     return found
 
@@ -108,6 +109,7 @@ def test_the_name_is_sent_and_verified(
 
 def test_a_socket_has_the_same_name() -> None:
     context = ours.SSLContext(ours.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
     for name, expected in NAMES.values():
         with socket.socket() as plain, context.wrap_socket(plain, server_hostname=name) as wrapped:
             assert wrapped.server_hostname == expected
