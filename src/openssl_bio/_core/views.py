@@ -60,11 +60,12 @@ def seen_as(thing: Any, face: str) -> Any:
     for one in (thing, original):
         if one._face == face:
             return one
+    if face not in _makers:
+        import_module(_MODULES[face])
     with original._guard:
         kept: weakref.ref[Any] | None = original.__dict__.get("_view")
         view = None if kept is None else kept()
         if view is None:
-            import_module(_MODULES[face])
             view = _makers[face](original)
             original._view = weakref.ref(view)
         return view
