@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,27 +159,34 @@ def table(rates: dict[tuple[int, str], float], times: dict[tuple[int, str], floa
     return "\n".join(lines)
 
 
+def measured(groups: dict[int, Workers]) -> tuple[dict[tuple[int, str], float], dict[tuple[int, str], float]]:
+    """The best rates and times, by the number of processes and the kind."""
+    rates: dict[tuple[int, str], float] = {}
+    times: dict[tuple[int, str], float] = {}
+    for _ in range(ROUNDS):
+        for count, group in groups.items():
+            for kind in KINDS:
+                rate, seconds = group.measure(kind)
+                rates[count, kind] = max(rate, rates.get((count, kind), rate))
+                times[count, kind] = min(seconds, times.get((count, kind), seconds))
+    return rates, times
+
+
 def main() -> None:
     """Start Redis and the processes, and show the table."""
     with tempfile.TemporaryDirectory() as folder:
         path, socket = new_certificate(Path(folder)), Path(folder) / "redis.sock"
         options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder]
-        redis = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
-        while not socket.exists():
-            time.sleep(0.02)
-        groups = {count: Workers(count, path, f"unix://{socket}") for count in (1, 3)}
-        rates: dict[tuple[int, str], float] = {}
-        times: dict[tuple[int, str], float] = {}
-        for _ in range(ROUNDS):
-            for count, group in groups.items():
-                for kind in KINDS:
-                    rate, seconds = group.measure(kind)
-                    rates[count, kind] = max(rate, rates.get((count, kind), rate))
-                    times[count, kind] = min(seconds, times.get((count, kind), seconds))
-        for group in groups.values():
-            group.close()
-        redis.kill()
-        redis.wait()
+        with ExitStack() as ends:
+            redis = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+            ends.callback(redis.wait)
+            ends.callback(redis.kill)
+            while not socket.exists():
+                time.sleep(0.02)
+            groups = {count: Workers(count, path, f"unix://{socket}") for count in (1, 3)}
+            for group in groups.values():
+                ends.callback(group.close)
+            rates, times = measured(groups)
     print(f"{os.cpu_count()} processors")
     print(table(rates, times))
 
