@@ -47,7 +47,7 @@ INFALLIBLE = {
     r"ERR_\w+|OpenSSL_version\w*|X509_get_default_cert_\w+|OBJ_(nid2[sl]n|obj2nid|sn2nid)|\w+_method|BIO_s_\w+"
     r"|EC_get_builtin_curves|obio_is_denied|obio_denylist_callback|X509_verify_cert_error_string"
     r"|SSL_(state_string_long|group_to_name)": "static tables",
-    r"\w+_free|OSSL_STORE_close|BIO_set_fd|BIO_set_mem_eof_return|X509_VERIFY_PARAM_set1_ip"
+    r"\w+_free|OSSL_STORE_close|OSSL_STORE_eof|BIO_set_fd|BIO_set_mem_eof_return|X509_VERIFY_PARAM_set1_ip"
     r"|BN_bn2bin": "writes to memory that is there",
     r"\w+_up_ref|SSL_get1_(session|peer_certificate)": "count references to what is there, if anything is",
     r"sk_\w+_(num|value)|X509_(NAME|REVOKED)_(get|delete)_\w+|X509_(get|delete)_ext|X509_get_ext_(count|by_NID)"

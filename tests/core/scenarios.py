@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
-from openssl_bio import SSL, crypto
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from openssl_bio import SSL, Credential, LoadError, TrustStore, crypto
 from tests import helpers
 from tests.core.world import Scenario, World, nothing
 from tests.helpers import Pair
@@ -401,6 +404,39 @@ def listen(pair: Pair, _world: World) -> None:
     assert pair.client.get_cleartext_mtu()
 
 
+def over_a_socket(context: SSL.Context, _world: World) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        SSL.Connection(context, near).set_connect_state()
+
+
+def judged(world: World) -> Pair:
+    """A pair whose client has a callback for the whole chain."""
+    pair = new_pair(world)
+    client = pair.client.get_context()
+    client.set_verify(SSL.VERIFY_PEER)
+    client.set_verify_chain(lambda _connection, _chain, refusal: refusal is None)
+    return Pair(client, pair.server.get_context())
+
+
+def add_revocations(store: TrustStore, world: World) -> None:
+    """CRLs in PEM, as an object of ours, and as one of cryptography."""
+    store.add(world.crl.public_bytes(Encoding.PEM))
+    store.add(crypto.CRL.from_cryptography(world.crl))
+    store.add(world.crl)
+
+
+def mismatched(made: tuple[Any, Any], what: str) -> None:
+    """Loading fails with this text."""
+    try:
+        Credential.load(*made)
+    except LoadError as error:
+        if what not in str(error):
+            raise
+    else:
+        raise AssertionError("it is loaded")
+
+
 def exchanges() -> list[Scenario]:
     found = [
         Scenario("a context", lambda w: None, lambda _, w: SSL.Context(SSL.TLS_METHOD)),
@@ -416,6 +452,21 @@ def exchanges() -> list[Scenario]:
         Scenario("a changed context", changed, lambda c, w: SSL.Connection(c), as_server),
         Scenario("a demand in a callback", demanding_later, lambda p, w: p.handshake(), again=False),
         Scenario("a session", resuming, resume, lambda made, _: met(made[0])),
+        Scenario("a connection over a socket", server, over_a_socket),
+        Scenario("a judge of chains", judged, lambda p, w: p.handshake(), again=False),
+        Scenario("CRLs of a trust store", lambda w: TrustStore(), add_revocations, raises=(LoadError, crypto.Error)),
+        Scenario(
+            "a key of another certificate",
+            lambda w: (w.client.certificate_file, w.server.key_file),
+            lambda made, w: mismatched(made, "does not belong"),
+            raises=(LoadError,),
+        ),
+        Scenario(
+            "a key of the second certificate",
+            lambda w: ([w.ca.certificate, w.server.certificate], w.server.key_file),
+            lambda made, w: mismatched(made, "wrong order"),
+            raises=(LoadError,),
+        ),
         Scenario("two DTLS connections", datagrams, lambda p, w: Pair(p.client.get_context(), p.server.get_context())),
         Scenario("DTLS", datagrams, listen, again=False),
         Scenario("MTU", datagrams, lambda p, w: p.client.set_ciphertext_mtu(1300)),

@@ -205,6 +205,7 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define PyObject_GetBuffer(...) SHIM_PY(PyObject_GetBuffer, -1, PyObject_GetBuffer(__VA_ARGS__))
 #define PyObject_CallMethodObjArgs(...) \
     SHIM_PY(PyObject_CallMethodObjArgs, NULL, PyObject_CallMethodObjArgs(__VA_ARGS__))
+#define PyObject_CallNoArgs(...) SHIM_PY(PyObject_CallNoArgs, NULL, PyObject_CallNoArgs(__VA_ARGS__))
 #define PyObject_GetAttr(...) SHIM_PY(PyObject_GetAttr, NULL, PyObject_GetAttr(__VA_ARGS__))
 #define PyObject_IsTrue(...) SHIM_PY(PyObject_IsTrue, -1, PyObject_IsTrue(__VA_ARGS__))
 #define PyMemoryView_FromMemory(...) SHIM_PY(PyMemoryView_FromMemory, NULL, PyMemoryView_FromMemory(__VA_ARGS__))

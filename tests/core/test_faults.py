@@ -6,6 +6,7 @@ it is made from, and repeats the operation afterwards.
 
 from __future__ import annotations
 
+import ast
 import datetime
 import os
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ from tests.core.scenarios_sessions import SCENARIOS as SESSIONS
 from tests.core.scenarios_stdlib import SCENARIOS as STDLIB
 from tests.core.world import DH_PARAMETERS, Scenario, World
 from tests.helpers import Identity, Pair
-from tests.test_rules import declared_for_others
+from tests.test_rules import PACKAGE, declared_for_others
 
 ALL = os.environ.get("FAULTS") == "all"
 
@@ -57,6 +58,15 @@ UNREACHED: dict[str, str] = {
     "OSSL_PROVIDER_available": "the same",
     "OSSL_PROVIDER_set_default_search_path": "of the whole process; test_providers.py has processes of its own",
     "OSSL_PROVIDER_try_load": "the same; test_providers.py asks for providers that there are not",
+}
+# Places that no scenario comes to, and why.
+PLACES = {
+    "BIO_new in engine.py": "of the reference engine",
+    "BIO_new in pump.py": "bytes that come before those of a socket; its other place is reached",
+    "BIO_write in pump.py": "the same",
+    "X509_VERIFY_PARAM_set1_host in connection.py": "only frees, where there is no name; its other place is reached",
+    "d2i_X509_bio in trust.py": "of Windows' stores",
+    "obio_outcome_new in callbacks.py": "without memory, what libssl had queued is lost",
 }
 # What the C engine calls for itself.
 OF_THE_REFERENCE_ENGINE = {
@@ -229,6 +239,33 @@ def test_every_function_that_can_fail_is_made_to_fail(library: Library, world: W
         fallible -= OF_THE_REFERENCE_ENGINE
     assert sorted(fallible - called - UNREACHED.keys()) == []
     assert sorted(UNREACHED.keys() & called) == [], "these are called now, so they need no reason"
+
+
+def places() -> Iterator[tuple[str, str, range]]:
+    """Every call of the form ``lib.NAME(...)`` of a function that can fail: the name, the file and its lines."""
+    skipped = UNREACHED.keys() | (OF_THE_REFERENCE_ENGINE if ENGINE == "c" else set())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="lib"), attr=name)) if hasattr(real, name):
+                    if name in failures() and is_fallible(name) and name not in skipped:
+                        yield name, path.name, range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def test_every_place_is_made_to_fail(library: Library, world: World) -> None:
+    """``FAULTS=all`` does it where a scenario comes to: that is each place, but those with a reason not to be one."""
+    reached: set[tuple[str, str]] = set()
+    for scenario in (*SCENARIOS, *CRYPTO, *STDLIB, *SESSIONS):
+        made = new(scenario, world)
+        with library.recording() as calls:
+            scenario.call(made, world)
+            reached |= {(call.name, os.path.basename(call.site)) for call in calls}
+    missing = [
+        f"{name} in {file}:{lines[0]}"
+        for name, file, lines in places()
+        if not any((name, f"{file}:{line}") in reached for line in lines) and f"{name} in {file}" not in PLACES
+    ]
+    assert missing == []
 
 
 def test_reasons_are_for_functions_that_exist() -> None:
