@@ -256,6 +256,13 @@ def listening(made: Pair) -> None:
     raise AssertionError("no ClientHello with a cookie comes")
 
 
+def no_more(made: Any) -> None:
+    """The end of the bytes is passed on; what that raises comes with the next operation."""
+    made.client._mark_eof()
+    with pytest.raises(ssl.SSLEOFError):
+        made.client.do_handshake()
+
+
 def counted(made: Any) -> None:
     made.client.context.cert_store_stats()
 
@@ -399,6 +406,7 @@ SCENARIOS: dict[str, tuple[Callable[[Contexts], Any], Callable[[Any], Any]]] = {
     "data of the stdlib over Python's BIOs": (lambda w: Stream(w.stdlib(PYTHON)), exchange),
     "stdlib's connections": (lambda w: w, lambda w: w.stdlib(OURS)),
     "stdlib's connections over Python's BIOs": (lambda w: w, lambda w: w.stdlib(PYTHON)),
+    "no more for the stdlib over Python's BIOs": (lambda w: w.stdlib(PYTHON), no_more),
     "stdlib's counters": (lambda w: w.stdlib(PYTHON), counted),
     "questions": (lambda w: w.pair().handshake(), asked),
     "stdlib's BIO": (lambda _: OURS(), queued),
