@@ -58,6 +58,10 @@ def _new(
     certificate.gmtime_adj_notBefore(-3600)
     certificate.gmtime_adj_notAfter(24 * 3600)
     certificate.add_extensions(extensions)
+    # What strict verification demands, which is the default since Python 3.13.
+    certificate.add_extensions([crypto.X509Extension(b"subjectKeyIdentifier", False, b"hash", subject=certificate)])
+    issuer = authority.certificate if authority else certificate
+    certificate.add_extensions([crypto.X509Extension(b"authorityKeyIdentifier", False, b"keyid", issuer=issuer)])
     certificate.sign(authority.key if authority else key, "sha256")
     certificate_file, key_file = folder / "cert.pem", folder / "key.pem"
     certificate_file.write_bytes(crypto.dump_certificate(crypto.FILETYPE_PEM, certificate))

@@ -190,12 +190,12 @@ def test_resumption(peer: Client, version: int, server: SSL.Context, ca: Identit
 
 
 # How each client refuses us that does not trust the issuer, or finds the wrong name: by an alert, by a close, or by
-# hanging up. curl looks at the name, and node at either, after the handshake.
-REFUSALS = {
-    curl: {"issuer": "alert unknown ca", "name": SSL.ZeroReturnError},
-    gnutls_cli: {"issuer": "alert bad certificate", "name": "alert bad certificate"},
-    s_client: {"issuer": "alert unknown ca", "name": "alert bad certificate"},
-    node: {"issuer": SSL.SysCallError, "name": SSL.SysCallError},
+# hanging up. curl looks at the name, and node at either, after the handshake; newer curls hang up.
+REFUSALS: dict[Client, dict[str, tuple[str | type[Exception], ...]]] = {
+    curl: {"issuer": ("alert unknown ca", SSL.SysCallError), "name": (SSL.ZeroReturnError, SSL.SysCallError)},
+    gnutls_cli: {"issuer": ("alert bad certificate",), "name": ("alert bad certificate",)},
+    s_client: {"issuer": ("alert unknown ca",), "name": ("alert bad certificate",)},
+    node: {"issuer": (SSL.SysCallError,), "name": (SSL.SysCallError,)},
 }
 
 
@@ -215,11 +215,10 @@ def test_a_client_that_refuses_us(
     assert refused.status != 0
     assert visit.request == b""
     expected = REFUSALS[peer][wrong]
-    if isinstance(expected, str):
-        assert type(visit.error) is SSL.Error
-        assert expected in visit.error.args[0][-1][-1]
+    if type(visit.error) is SSL.Error:
+        assert visit.error.args[0][-1][-1].endswith(tuple(text for text in expected if isinstance(text, str)))
     else:
-        assert type(visit.error) is expected
+        assert type(visit.error) in expected
 
 
 def test_a_killed_client_is_no_clean_close(

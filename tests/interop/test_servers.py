@@ -114,10 +114,10 @@ def test_mutual_tls_a_megabyte_and_a_clean_close(
             assert link.connection.shutdown()
             assert link.connection.get_alpn_proto_negotiated() == b"chosen"
             assert link.connection.get_protocol_version() == version
-        output = server.stop()
+        output = server.stop().replace("CN = ", "CN=")  # until OpenSSL 3.1
     assert answer.partition(b"\r\n\r\n")[2] == PAYLOAD
     seen = {
-        s_server: ["CN = a client"],
+        s_server: ["CN=a client"],
         gnutls_serv: ["Given server name[1]: example.test", "Application protocol: chosen", "CN=a client"],
         node: ["name example.test, alpn chosen, client a client"],
     }

@@ -15,11 +15,14 @@ ours: Any = stdlib
 python: Any = ssl
 # What libssl says is the same only if it is the same libssl.
 SAME_LIBRARY = ours.OPENSSL_VERSION == python.OPENSSL_VERSION
+# Debian builds Python with OpenSSL's ciphers and versions as defaults, instead of Python's.
+SAME_DEFAULTS = ours._DEFAULT_CIPHERS == python._DEFAULT_CIPHERS
 
 
 def server_context(identity: Identity, module: Any = ours, version: ssl.TLSVersion | None = None) -> Any:
     """A server's context with a certificate."""
     context = module.SSLContext(module.PROTOCOL_TLS_SERVER)
+    context.set_ciphers(ours._DEFAULT_CIPHERS)
     context.load_cert_chain(identity.certificate_file, identity.key_file)
     return of_version(context, version)
 
@@ -27,6 +30,7 @@ def server_context(identity: Identity, module: Any = ours, version: ssl.TLSVersi
 def client_context(ca: Identity, module: Any = ours, version: ssl.TLSVersion | None = None) -> Any:
     """A client's context that trusts ``ca``."""
     context = module.SSLContext(module.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers(ours._DEFAULT_CIPHERS)
     context.load_verify_locations(ca.certificate_file)
     return of_version(context, version)
 
