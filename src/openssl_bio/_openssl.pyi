@@ -395,6 +395,7 @@ class _Lib:
     SSL_RECEIVED_SHUTDOWN: Final[int]
     SSL_R_CERTIFICATE_VERIFY_FAILED: Final[int]
     SSL_R_NO_CIPHER_MATCH: Final[int]
+    SSL_R_PROTOCOL_IS_SHUTDOWN: Final[int]
     SSL_R_UNEXPECTED_EOF_WHILE_READING: Final[int]
     SSL_SENT_SHUTDOWN: Final[int]
     def SSL_SESSION_dup(self, a0: CData, /) -> CData: ...

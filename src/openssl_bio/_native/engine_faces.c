@@ -142,8 +142,14 @@ static PyObject *face_read(engine_object *self, PyObject *const *arguments, Py_s
 
 static PyObject *face_write(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
-    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0]))
-        return obio_method_write(self, arguments[0]);
+    PyObject *written;
+
+    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0])) {
+        written = obio_method_write(self, arguments[0]);
+        if (written == NULL || PyLong_AsSize_t(written) != 0)
+            return written;
+        Py_DECREF(written); /* there is nothing to write, which is not nothing to do */
+    }
     return obio_in_python((PyObject *)self, "_python_write", arguments, count, names);
 }
 

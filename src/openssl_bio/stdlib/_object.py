@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["SSLObject"]
 
 _EXPORTER_LABEL = b"EXPORTER-Channel-Binding"  # RFC 9266
+_IS_SHUTDOWN = ErrorRecord(
+    lib.ERR_LIB_SSL << 23 | lib.SSL_R_PROTOCOL_IS_SHUTDOWN, "SSL routines", "protocol is shutdown"
+)
 
 
 def _check_parameters(
@@ -218,8 +221,13 @@ class SSLObject(EarlyData, ssl.SSLObject):
         return bool(self._get(lib.SSL_get_shutdown) != lib.SSL_RECEIVED_SHUTDOWN)
 
     def write(self, data: Any) -> int:
-        """Seal all of ``data``, and return how many bytes that is."""
-        return self._write(data)
+        """Seal all of ``data``, and return how many bytes that is; without any, go on with the handshake alone."""
+        count = self._write(data)
+        if not count:
+            if self._get(lib.SSL_get_shutdown) & lib.SSL_SENT_SHUTDOWN:
+                raise described(ssl.SSLError, 1, _IS_SHUTDOWN, _IS_SHUTDOWN.reason)
+            self._handshake()
+        return count
 
     def pending(self) -> int:
         """How many decrypted bytes wait to be read."""
