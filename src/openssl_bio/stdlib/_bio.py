@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import ssl
-from typing import Any, NoReturn, final
+from typing import Any, NoReturn, SupportsIndex, final
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.bio import ByteBox
@@ -12,7 +13,15 @@ from openssl_bio._core.engines import Queue, hot
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pointers import BytesLike
 
-__all__ = ["MemoryBIO", "octets", "prepend", "refuse_ended", "transport"]
+__all__ = ["MemoryBIO", "fitted", "octets", "prepend", "refuse_ended", "transport"]
+
+
+def fitted(number: SupportsIndex, largest: int) -> int:
+    """A number of bytes as a C type takes it. TypeError if it is none, OverflowError beyond that type."""
+    found = operator.index(number)
+    if not -largest - 1 <= found <= largest:
+        raise OverflowError(f"Python int too large to convert to C {'int' if largest == INT_MAX else 'ssize_t'}")
+    return found
 
 
 @final
@@ -33,9 +42,8 @@ class MemoryBIO(Queue):
 
     def read(self, size: int = -1, /) -> bytes:
         """Take up to ``size`` bytes, or all of them if it is negative; b"" if there are none."""
-        if size > INT_MAX:
-            raise OverflowError("Python int too large to convert to C int")
-        return self._take(INT_MAX if size < 0 else size)
+        count = fitted(size, INT_MAX)
+        return self._take(INT_MAX if count < 0 else count)
 
     def write(self, b: BytesLike, /) -> int:
         """Put bytes in, and return how many. ``ssl.SSLError`` after `write_eof`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import socket
 import ssl
 import warnings
@@ -224,7 +225,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
 
     @verify_mode.setter
     def verify_mode(self, value: int) -> None:
-        if _integer(value) not in _VERIFY_MODES:
+        if operator.index(value) not in _VERIFY_MODES:
             raise ValueError("invalid value for verify_mode")
         if value == c.CERT_NONE and self._check_hostname:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
@@ -261,7 +262,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
-        self._set_verify_flags(_integer(value))
+        self._set_verify_flags(operator.index(value))
 
     @property
     def post_handshake_auth(self) -> bool:
@@ -281,7 +282,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
 
     @options.setter
     def options(self, value: int) -> None:
-        bits = _integer(value)
+        bits = operator.index(value)
         if bits < 0:
             raise ValueError("Cannot convert negative int")
         if bits & ~self.options & _VERSION_OPTIONS:
@@ -325,7 +326,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         """A version for libssl, checked."""
         if _PROTOCOLS[self._protocol][1]:
             raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
-        number = _integer(value)
+        number = operator.index(value)
         if number not in {int(version) for version in c.TLSVersion}:
             raise ValueError(f"Unsupported TLS/SSL version 0x{number & 0xFFFFFFFF:x}")
         version = c.TLSVersion(number)
@@ -345,7 +346,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
 
     @num_tickets.setter
     def num_tickets(self, value: int) -> None:
-        count = _integer(value)
+        count = operator.index(value)
         if count < 0:
             raise ValueError("value must be non-negative")
         if self._protocol != c.PROTOCOL_TLS_SERVER:
@@ -447,12 +448,6 @@ def _protocol_names(kind: str, protocols: Iterable[str]) -> list[bytes]:
     if not all(1 <= len(name) <= 255 for name in names):
         raise ssl.SSLError(f"{kind} protocols must be 1 to 255 in length")
     return names
-
-
-def _integer(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"{type(value).__name__!r} object cannot be interpreted as an integer")
-    return value
 
 
 def _no_zero(text: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import sys
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
@@ -19,7 +20,7 @@ from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Out
 from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio._core.signatures import signature_name
 from openssl_bio._core.views import seen_as
-from openssl_bio.stdlib._bio import transport
+from openssl_bio.stdlib._bio import fitted, transport
 from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
 from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, HAS_NPN, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
@@ -55,6 +56,16 @@ def _check_parameters(
     if context.protocol == wrong:
         side = "server" if server_side else "client"
         raise described(ssl.SSLError, 0, None, f"Cannot create a {side} socket with a {wrong.name} context")
+
+
+def _writable(buffer: Any) -> memoryview:
+    try:
+        view = memoryview(buffer)
+    except ValueError as error:  # a view that was released
+        raise TypeError(str(error)) from error
+    if view.readonly or not view.c_contiguous:
+        raise TypeError(f"read() argument 2 must be read-write bytes-like object, not {type(buffer).__name__}")
+    return view
 
 
 @hot("read", "write", "do_handshake", "pending")
@@ -188,23 +199,22 @@ class SSLObject(EarlyData, ssl.SSLObject):
         b"" or 0 after a close_notify of the peer; ``ssl.SSLZeroReturnError`` if ours was sent too, and
         ``ssl.SSLEOFError`` if the bytes end without one.
         """
+        size = fitted(len, sys.maxsize)
         if buffer is not None:
-            return self._read_buffer(len, buffer)
-        if len <= 0:
-            if len < 0:
+            return self._read_buffer(size, buffer)
+        if size <= 0:
+            if size < 0:
                 raise ValueError("size should not be negative")
             return b""
         try:
-            return self._read(len)
+            return self._read(size)
         except ssl.SSLZeroReturnError:
             if self._closed_by_both():
                 raise
             return b""
 
     def _read_buffer(self, size: int, buffer: bytearray | memoryview) -> int:
-        view = memoryview(buffer)
-        if view.readonly:
-            raise TypeError(f"read() argument 2 must be read-write bytes-like object, not {type(buffer).__name__}")
+        view = _writable(buffer)
         room = view.nbytes
         if room == 0:
             return 0
