@@ -344,6 +344,20 @@ def test_83_half_close(done: Pair) -> None:
     assert done.client.read(100) == b"still here"
 
 
+@pytest.mark.parametrize("into", [False, True], ids=["bytes", "buffer"])
+def test_83_an_end_behind_data_is_pending(ca: Identity, server_identity: Identity, version: Any, into: bool) -> None:
+    """Who reads as long as something is in the BIO or pending, as uvloop does, comes to the end; Python's as well."""
+    for pair in both(ca, server_identity, version):
+        pair.handshake()
+        pair.server.write(b"all there is")
+        assert wants_read(pair.server.unwrap)
+        found = []
+        while pair.to_client.pending > 0 or pair.client.pending() > 0:
+            found.append(pair.client.read(1 << 18, bytearray(100)) if into else pair.client.read(1 << 18))
+        assert found == ([12, 0] if into else [b"all there is", b""])
+        assert pair.client.pending() == 0
+
+
 def test_84_cut_again_and_again(done: Pair) -> None:
     done.to_client.write_eof()
     for _ in range(3):

@@ -134,9 +134,14 @@ static PyObject *read_or_end(engine_object *self, size_t size)
 static PyObject *face_read(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
     size_t size = 1024;
+    PyObject *data;
 
-    if (is_plain(self, count, names, count <= 1 ? count : 1) && (count == 0 || obio_is_size(arguments[0], &size)) && size > 0)
-        return read_or_end(self, size);
+    if (is_plain(self, count, names, count <= 1 ? count : 1) && (count == 0 || obio_is_size(arguments[0], &size)) && size > 0) {
+        data = read_or_end(self, size);
+        if (data == NULL || PyBytes_Size(data) > 0)
+            return data;
+        Py_DECREF(data); /* Python notes that the end was told */
+    }
     return obio_in_python((PyObject *)self, "_python_read", arguments, count, names);
 }
 

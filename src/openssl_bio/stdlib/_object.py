@@ -68,7 +68,7 @@ def _writable(buffer: Any) -> memoryview:
     return view
 
 
-@hot("read", "write", "do_handshake", "pending")
+@hot("read", "write", "do_handshake")
 class SSLObject(EarlyData, ssl.SSLObject):
     """A TLS connection without input or output of its own: what `SSLContext.wrap_bio` returns.
 
@@ -83,6 +83,7 @@ class SSLObject(EarlyData, ssl.SSLObject):
     _server_side: bool
     _server_hostname: str | None
     _owner: weakref.ref[Any]
+    _is_end_told = False  # read() has returned that there is no more
 
     def __init__(self, *_arguments: Any, **_options: Any) -> None:
         raise TypeError(
@@ -209,7 +210,7 @@ class SSLObject(EarlyData, ssl.SSLObject):
         try:
             return self._read(size)
         except ssl.SSLZeroReturnError:
-            if self._closed_by_both():
+            if not self._tells_end():
                 raise
             return b""
 
@@ -223,12 +224,17 @@ class SSLObject(EarlyData, ssl.SSLObject):
         try:
             return self._read_into(view, size if 0 < size < room else room)
         except ssl.SSLZeroReturnError:
-            if self._closed_by_both():
+            if not self._tells_end():
                 raise
             return 0
 
-    def _closed_by_both(self) -> bool:
-        return bool(self._get(lib.SSL_get_shutdown) != lib.SSL_RECEIVED_SHUTDOWN)
+    def _tells_end(self) -> bool:
+        """Whether the peer alone has closed, which `read` tells without raising; noted, since it was told now."""
+        self._is_end_told = self._has_peer_closed()
+        return self._is_end_told
+
+    def _has_peer_closed(self) -> bool:
+        return bool(self._get(lib.SSL_get_shutdown) == lib.SSL_RECEIVED_SHUTDOWN)
 
     def write(self, data: Any) -> int:
         """Seal all of ``data``, and return how many bytes that is; without any, go on with the handshake alone."""
@@ -240,8 +246,13 @@ class SSLObject(EarlyData, ssl.SSLObject):
         return count
 
     def pending(self) -> int:
-        """How many decrypted bytes wait to be read."""
-        return self._pending_bytes()
+        """How many decrypted bytes wait to be read.
+
+        1 if it is the peer's close_notify that waits, which came with the data of the last `read`: event loops read
+        only while there is something in the BIO or here.
+        """
+        waiting = self._pending_bytes()
+        return waiting or int(not self._is_end_told and self._has_peer_closed())
 
     def unwrap(self) -> None:
         """Send close_notify, and wait for the peer's: ``ssl.SSLWantReadError`` until it is there."""
