@@ -201,6 +201,34 @@ def test_102_subclasses_have_an_init_of_their_own() -> None:
     assert (context.label, context.verify_mode) == ("mine", ssl.CERT_REQUIRED)
 
 
+def test_102_subclasses_have_properties_of_their_own() -> None:
+    """Those are not used before ``__init__``, as truststore relies on."""
+
+    class Sub(stdlib.SSLContext):
+        def __init__(self, protocol: int) -> None:
+            self.log: list[object] = []
+
+        @property
+        def verify_mode(self) -> ssl.VerifyMode:
+            return self.log[0]  # type: ignore[return-value]
+
+        @verify_mode.setter
+        def verify_mode(self, value: int) -> None:
+            self.log.append(value)
+
+        @property
+        def check_hostname(self) -> bool:
+            return bool(self.log)
+
+        @check_hostname.setter
+        def check_hostname(self, value: object) -> None:
+            self.log.append(value)
+
+    context = Sub(stdlib.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = 5
+    assert context.log == [5]
+
+
 @pytest.mark.parametrize("function", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_78_contexts_are_not_copied(function: Any) -> None:
     with pytest.raises(TypeError, match="cannot pickle 'SSLContext' object"):

@@ -118,8 +118,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         if not version:
             self._set_min_version(lib.TLS1_2_VERSION)
         if protocol == c.PROTOCOL_TLS_CLIENT:
-            self.verify_mode = c.CERT_REQUIRED
-            self.check_hostname = True
+            self._use_check_hostname(True)
 
     def __reduce_ex__(self, _protocol: object) -> Any:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
@@ -220,8 +219,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     @property
     def verify_mode(self) -> ssl.VerifyMode:
         """Whether the peer must show a certificate that can be verified."""
-        mode = self._read(lib.SSL_CTX_get_verify_mode)
-        return next(name for name, bits in _VERIFY_MODES.items() if bits == mode)
+        return self._present_verify_mode()
 
     @verify_mode.setter
     def verify_mode(self, value: int) -> None:
@@ -229,7 +227,14 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
             raise ValueError("invalid value for verify_mode")
         if value == c.CERT_NONE and self._check_hostname:
             raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
-        self._set_verify(_VERIFY_MODES[c.VerifyMode(value)], None, None)
+        self._use_verify_mode(c.VerifyMode(value))
+
+    def _present_verify_mode(self) -> ssl.VerifyMode:
+        mode = self._read(lib.SSL_CTX_get_verify_mode)
+        return next(name for name, bits in _VERIFY_MODES.items() if bits == mode)
+
+    def _use_verify_mode(self, mode: ssl.VerifyMode) -> None:
+        self._set_verify(_VERIFY_MODES[mode], None, None)
 
     @property
     def check_hostname(self) -> bool:
@@ -238,9 +243,12 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
 
     @check_hostname.setter
     def check_hostname(self, value: object) -> None:
-        wanted = bool(value)
-        if wanted and self.verify_mode == c.CERT_NONE:
-            self.verify_mode = c.CERT_REQUIRED
+        self._use_check_hostname(bool(value))
+
+    def _use_check_hostname(self, wanted: bool) -> None:
+        """Not by way of the properties: subclasses may have their own, which need what their ``__init__`` makes."""
+        if wanted and self._present_verify_mode() == c.CERT_NONE:
+            self._use_verify_mode(c.CERT_REQUIRED)
         self._set("check_hostname", wanted, lambda _ctx: None, trust=True)
         self._check_hostname = wanted
 
