@@ -203,13 +203,18 @@ class CallbackSettings(SettingsCore):
     def set_psk_server_callback(self, callback: ServerKey | None, identity_hint: str | None = None) -> None:
         """As a server, use the pre-shared key that ``callback(identity)`` gives; b"" refuses the client.
 
-        None unsets the callback. ``ssl.SSLError`` on a client's context, and for a hint that is too long.
+        None unsets the callback. ``ssl.SSLError`` on a client's context, ValueError for a hint that is too long.
         """
         if self._protocol == PROTOCOL_TLS_CLIENT:
             raise described(ssl.SSLError, 0, None, "Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
         hint = identity_hint.encode() if identity_hint and callback is not None else None
         caller = None if callback is None else _server_key_caller(_function(callback))
-        self._on_psk_server(caller, callback, hint)
+        try:
+            self._on_psk_server(caller, callback, hint)
+        except ssl.SSLError as error:
+            if error.reason != "DATA_LENGTH_TOO_LONG":
+                raise
+            raise ValueError("failed to set identity hint") from error
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
