@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from openssl_bio import stdlib
+from openssl_bio._core._lib import lib
 from tests.helpers import Identity
 from tests.interop.peers import finished, free_port, program, started
 from tests.stdlib.helpers import Pair, client_context, server_context
 from tests.stdlib.test_sockets import connected, serving
 
 pytestmark = [
-    pytest.mark.skipif(not stdlib.HAS_NPN, reason="this OpenSSL was built without NPN"),
+    pytest.mark.skipif(
+        not hasattr(lib, "SSL_CTX_set_next_proto_select_cb"), reason="this OpenSSL was built without NPN"
+    ),
     pytest.mark.filterwarnings("ignore:ssl NPN is deprecated:DeprecationWarning"),
 ]
 TLS12 = ssl.TLSVersion.TLSv1_2

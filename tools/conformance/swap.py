@@ -12,6 +12,7 @@ from typing import Any
 
 from openssl_bio import stdlib
 from openssl_bio._core.pem import load_certificate
+from openssl_bio.stdlib import _names
 from openssl_bio.stdlib._certificates import certificate_dict
 from openssl_bio.stdlib._errors import SETUP_ERRORS
 
@@ -38,6 +39,8 @@ def _swapped() -> ModuleType:
 
 
 sys.modules["ssl"] = _swapped()
+# The optional package, by which names are encoded as IDNA 2008 has it, is none of Python's.
+_names._has_idna = lambda: False
 
 
 def pytest_runtest_teardown() -> None:

@@ -23,7 +23,7 @@ from openssl_bio._core.views import seen_as
 from openssl_bio.stdlib._bio import fitted, transport
 from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
-from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, HAS_NPN, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
+from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from openssl_bio.stdlib._errors import FACE, IO_ERRORS, SETUP_ERRORS, described
 from openssl_bio.stdlib._names import is_address, refuse_unusable
 from openssl_bio.stdlib._session import SSLSession
@@ -421,7 +421,9 @@ class SSLObject(EarlyData, ssl.SSLObject):
     def selected_npn_protocol(self) -> str | None:
         """The protocol that NPN chose on TLS 1.2, or None; DeprecationWarning."""
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
-        return self._selected_npn().decode("ascii", "replace") or None if HAS_NPN else None
+        if not hasattr(lib, "SSL_get0_next_proto_negotiated"):
+            return None
+        return self._selected_npn().decode("ascii", "replace") or None
 
     def group(self) -> str | None:
         """The group of the key exchange, such as ``x25519``, or None before it."""
