@@ -35,6 +35,8 @@ OUTPUT = {
     "nobody responds: refused, application verification failure\n",
     "early_data": "b'GET / HTTP/1.0'\nearly data: accepted",
     "ocsp_stapling": "the certificate is not revoked",
+    "ocsp_stapling_stdlib": "the certificate is not revoked",
+    "one_connection": "localhost TLSv1.2 h2\n127.0.0.1 TLSv1.3 None\nsecrets: 6\n",
     "psk": "b'21.5'\nrefused: binder does not verify",
     "starttls": r"TLSv1.3 b'A SECRET\r\n'",
     "tls_in_tls": "b'hello'",

@@ -201,6 +201,11 @@ def resume(made: tuple[Pair, Any], _world: World) -> None:
     made[0].client.session = made[1]
 
 
+def demand_more(made: tuple[Pair, Any], world: World) -> None:
+    resume(made, world)
+    made[0].client.verify_depth = 5
+
+
 def post_handshake(world: World) -> Pair:
     """A pair whose server may ask for a certificate later."""
     client, server = both(world)
@@ -214,8 +219,29 @@ GETTERS: dict[str, Callable[[Any], Any]] = {
     "ciphers": lambda e: (e.shared_ciphers(), e.compression(), e.context.get_ciphers()),
     "session": lambda e: (e.session.id, e.session.time, e.session.timeout, e.session.has_ticket),
     "binding": lambda e: e.get_channel_binding("tls-exporter"),
+    "end point": lambda e: e.get_channel_binding("tls-server-end-point"),
+    "keying material": lambda e: e.export_keying_material("EXPORTER-test", 32, b"context"),
     "stats": lambda e: (e.context.session_stats(), e.context.cert_store_stats(), e.context.get_ca_certs()),
     "another context": lambda e: setattr(e, "context", e.context),
+}
+
+
+# Settings of one connection; most are those of contexts, which are above, by other functions of libssl.
+OF_ONE: dict[str, Callable[[Pair], Any]] = {
+    "curve": lambda p: p.server.set_ecdh_curve("prime256v1"),
+    "issuers": lambda p: setattr(p.server, "client_ca_names", [bytes.fromhex("3000")]),
+    "host name": lambda p: setattr(p.client, "check_hostname", False),
+    "request for a staple": lambda p: setattr(p.client, "request_ocsp", True),
+    "staple": lambda p: setattr(p.server, "ocsp_response", bytes.fromhex("30030a0103")),
+    "key log": lambda p: setattr(p.client, "keylog_callback", lambda *_: None),
+    "protocols": lambda p: p.server.set_alpn_protocols(["h2"]),
+    "depth": lambda p: setattr(p.client, "verify_depth", 5),
+    "version": lambda p: setattr(p.client, "minimum_version", ssl.TLSVersion.TLSv1_3),
+}
+
+
+OTHERWISE: dict[str, tuple[type[Exception], ...]] = {
+    f"{name} of one stdlib connection": (ValueError,) for name in ("issuers", "version")
 }
 
 
@@ -258,6 +284,7 @@ def exchanges() -> list[Scenario]:
         Scenario("stdlib TLS 1.2", lambda w: Pair(*both(w, ssl.TLSVersion.TLSv1_2)), talk),
         Scenario("stdlib TLS over Python's BIOs", lambda w: Pair(*both(w), python), talk),
         Scenario("a stdlib session", resuming, resume, lambda made, _: met(made[0])),
+        Scenario("a stdlib session that is too little", resuming, demand_more, lambda made, _: met(made[0])),
         Scenario("post-handshake", post_handshake, lambda p, w: p.server.verify_client_post_handshake(), raises=RAISES),
         Scenario("random bytes", lambda w: None, lambda _, w: stdlib.RAND_bytes(8)),
         Scenario("names of many kinds", rich, lambda c, w: c.get_ca_certs()),
@@ -268,12 +295,17 @@ def exchanges() -> list[Scenario]:
         for name, get in GETTERS.items()
         for which in ("client", "server")
     ]
+    found += [
+        Scenario(f"{name} of one stdlib connection", pair, lambda p, w, call=call: call(p), lambda p, _: met(p))
+        for name, call in OF_ONE.items()
+    ]
     # Since OpenSSL 3.4 and 3.5.
     if hasattr(lib, "SSL_get1_builtin_sigalgs"):
         found.append(Scenario("signature algorithms", lambda w: None, lambda _, w: ours.get_sigalgs()))
     if hasattr(lib, "SSL_CTX_get0_implemented_groups"):
         found.append(Scenario("groups", client, lambda c, w: c.get_groups()))
-    return [Scenario(s.name, s.make, s.call, s.observe, RAISES) for s in found]
+    # What cannot be read is no name, and what cannot be set no version, as far as users are told.
+    return [Scenario(s.name, s.make, s.call, s.observe, (*RAISES, *OTHERWISE.get(s.name, ()))) for s in found]
 
 
 SCENARIOS = [*contexts(), *exchanges()]

@@ -76,7 +76,7 @@ ARGUMENTS: dict[str, Callable[[World], Any]] = {
     "b buf ciphertext plaintext data label userdata": lambda _: b"data",
     "plaintexts": lambda _: [b"a", b"b"],
     "buffer": lambda _: bytearray(10),
-    "olen bits": lambda _: 256,
+    "olen length bits": lambda _: 256,
     "mtu": lambda _: 1400,
     "version": lambda _: 2,
     "type": lambda _: crypto.TYPE_EC,

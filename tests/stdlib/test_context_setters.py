@@ -35,6 +35,10 @@ def callback(*_arguments: Any) -> None:
     """One callback, equal to itself."""
 
 
+# A name in DER: that of nobody.
+NAME = bytes.fromhex("3000")
+
+
 @dataclass(frozen=True)
 class Row:
     """A call; ``client`` says that it is for a client's context, ``again`` that a second one sets something else."""
@@ -72,6 +76,14 @@ SETTERS: dict[str, Row] = {
     "use_credentials": Row(lambda w, c: c.use_credentials(w.credential)),
     "use_trust_store": Row(lambda w, c: c.use_trust_store(w.store)),
     "_msg_callback": Row(setting("_msg_callback", callback)),
+    "client_ca_names": Row(setting("client_ca_names", [NAME])),
+    "info_callback": Row(setting("info_callback", callback)),
+    "keylog_callback": Row(setting("keylog_callback", callback)),
+    "msg_callback": Row(setting("msg_callback", callback)),
+    "ocsp_callback": Row(setting("ocsp_callback", callback), client=True),
+    "ocsp_response": Row(setting("ocsp_response", callback)),
+    "request_ocsp": Row(setting("request_ocsp", True), client=True),
+    "verify_depth": Row(setting("verify_depth", 3)),
     "check_hostname": Row(setting("check_hostname", False), client=True),
     "hostname_checks_common_name": Row(setting("hostname_checks_common_name", False), client=True),
     "keylog_filename": Row(lambda w, c: setattr(c, "keylog_filename", w.folder / "log"), again=True),
@@ -187,6 +199,9 @@ TAKEN_AWAY: dict[str, Callable[[Any, Any], object]] = {
     "set_client_hello_callback": lambda c, value: c.set_client_hello_callback(value),
     "sni_callback": lambda c, value: setattr(c, "sni_callback", value),
     "_msg_callback": lambda c, value: setattr(c, "_msg_callback", value),
+    "info_callback": lambda c, value: setattr(c, "info_callback", value),
+    "keylog_callback": lambda c, value: setattr(c, "keylog_callback", value),
+    "ocsp_response": lambda c, value: setattr(c, "ocsp_response", value),
 }
 
 
@@ -222,6 +237,22 @@ FAILURES: list[Callable[[Any], object]] = [
     lambda c: c.use_credentials(),
     lambda c: c.use_credentials("a path"),
     lambda c: c.use_trust_store("a path"),
+    lambda c: setattr(c, "client_ca_names", b"no list"),
+    lambda c: setattr(c, "client_ca_names", [NAME, b"no name"]),
+    lambda c: setattr(c, "client_ca_names", [NAME + b"more"]),
+    lambda c: setattr(c, "client_ca_names", ["a name"]),
+    lambda c: setattr(c, "info_callback", 5),
+    lambda c: setattr(c, "keylog_callback", 5),
+    lambda c: setattr(c, "keylog_filename", "/nowhere/at/all"),
+    lambda c: setattr(c, "msg_callback", 5),
+    lambda c: setattr(c, "ocsp_callback", callback),
+    lambda c: setattr(c, "ocsp_response", b"no response"),
+    lambda c: setattr(c, "ocsp_response", b""),
+    lambda c: setattr(c, "ocsp_response", "text"),
+    lambda c: setattr(c, "request_ocsp", True),
+    lambda c: setattr(c, "verify_depth", -1),
+    lambda c: setattr(c, "verify_depth", 2**31),
+    lambda c: setattr(c, "verify_depth", None),
     lambda c: setattr(c, "minimum_version", 5),
     lambda c: setattr(c, "num_tickets", -1),
     lambda c: setattr(c, "options", -1),

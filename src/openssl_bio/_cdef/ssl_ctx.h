@@ -52,6 +52,7 @@ void SSL_CTX_set_info_callback(SSL_CTX *ctx, void (*callback)(const SSL *, int, 
 void SSL_CTX_set_keylog_callback(SSL_CTX *ctx, void (*callback)(const SSL *, const char *));
 long SSL_CTX_set_tlsext_servername_callback(SSL_CTX *ctx, int (*callback)(SSL *, int *, void *));
 long SSL_CTX_set_tlsext_status_cb(SSL_CTX *ctx, int (*callback)(SSL *, void *));
+long SSL_CTX_set_tlsext_status_type(SSL_CTX *ctx, int type);
 void SSL_CTX_set_client_hello_cb(SSL_CTX *ctx, int (*callback)(SSL *, int *, void *), void *arg);
 void SSL_CTX_set_cert_cb(SSL_CTX *ctx, int (*callback)(SSL *, void *), void *arg);
 void SSL_CTX_set_msg_callback(SSL_CTX *ctx,
@@ -82,3 +83,4 @@ long SSL_CTX_sess_hits(SSL_CTX *ctx);
 long SSL_CTX_sess_misses(SSL_CTX *ctx);
 long SSL_CTX_sess_timeouts(SSL_CTX *ctx);
 long SSL_CTX_sess_cache_full(SSL_CTX *ctx);
+const struct stack_st_X509_NAME *SSL_CTX_get_client_CA_list(const SSL_CTX *ctx);

@@ -31,6 +31,7 @@ int X509_sign(X509 *certificate, EVP_PKEY *key, const EVP_MD *digest);
 int X509_check_private_key(X509 *certificate, EVP_PKEY *key);
 int X509_check_issued(X509 *issuer, X509 *subject);
 int X509_verify(X509 *certificate, EVP_PKEY *issuer_key);
+int X509_get_signature_info(X509 *certificate, int *digest_nid, int *key_nid, int *security_bits, uint32_t *flags);
 int X509_digest(X509 *certificate, const EVP_MD *digest, unsigned char *buffer, unsigned int *size);
 const X509_ALGOR *X509_get0_tbs_sigalg(const X509 *certificate);
 void X509_ALGOR_get0(const ASN1_OBJECT **algorithm, int *type, const void **value, const X509_ALGOR *identifier);

@@ -187,7 +187,7 @@ def status(connection: ConnectionCore, ssl: CData, _arg: CData) -> int:
     """OCSP stapling: a server gives a response, a client judges the one it was given."""
     if lib.SSL_is_server(ssl):
         return _staple(connection, ssl, connection._callback("ocsp_server", lambda _connection: b"")(connection))
-    return _judge_staple(connection, ssl)
+    return _judge_staple(connection)
 
 
 def _staple(connection: ConnectionCore, ssl: CData, response: bytes) -> int:
@@ -203,11 +203,9 @@ def _staple(connection: ConnectionCore, ssl: CData, response: bytes) -> int:
     return int(lib.SSL_TLSEXT_ERR_OK)
 
 
-def _judge_staple(connection: ConnectionCore, ssl: CData) -> int:
-    response = ffi.new("unsigned char **")
-    size = lib.SSL_get_tlsext_status_ocsp_resp(ssl, response)
-    staple = b"" if size <= 0 or response[0] == ffi.NULL else taken(response[0], size)
-    return 1 if connection._callback("ocsp_client", lambda _connection, _staple: True)(connection, staple) else 0
+def _judge_staple(connection: ConnectionCore) -> int:
+    judge = connection._callback("ocsp_client", lambda _connection, _staple: True)
+    return 1 if judge(connection, connection._stapled()) else 0
 
 
 @entry_point("py_cookie_generate", fails=0)

@@ -74,10 +74,11 @@ def certificate(connection: ConnectionCore, _ssl: CData, _arg: CData) -> int:
 def _choosing(connection: ConnectionCore, *, context: bool) -> Iterator[None]:
     """Let a callback change the connection's certificates, and its context if libssl can bear it."""
     connection._is_choosing, connection._is_choosing_credentials = context, True
+    connection._is_told_client_hello = context
     try:
         yield
     finally:
-        connection._is_choosing = connection._is_choosing_credentials = False
+        connection._is_choosing = connection._is_choosing_credentials = connection._is_told_client_hello = False
 
 
 def _offer(connection: ConnectionCore, answer: object) -> Any:

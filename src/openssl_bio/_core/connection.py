@@ -35,7 +35,7 @@ from openssl_bio._core.resumption import bound, remembered
 from openssl_bio._core.session import SessionCore
 from openssl_bio._core.suspension import Suspendable
 from openssl_bio._core.ticket_keys import TicketKeys
-from openssl_bio._core.twins import Call, TwinSettings
+from openssl_bio._core.twins import Call, TwinSettings, names_in
 from openssl_bio._core.verification import Demand, session_id_context
 from openssl_bio._core.views import original_of
 
@@ -44,6 +44,8 @@ R = TypeVar("R")
 NOT_IN_A_HANDSHAKE = "change the context, or set a callback that this has not, unless it is told the server name"
 _OF_CONTEXT = Identity()  # none of its own
 NOT_INITIALISED = "the connection was not initialised, or is being freed"
+# What callbacks answer in effect that are not there, if it is not None.
+_WITHOUT = {"ocsp_server": b"", "ocsp_client": True}
 _COPIED = frozenset(
     {
         "info",
@@ -98,9 +100,11 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
         self._given_psk = 0, b""  # on TLS 1.3: the mark of the key that was given last, and its name
         self._is_choosing = False  # the callback for the server name runs, which may change the context
         self._is_choosing_credentials = False
+        self._is_told_client_hello = False  # its callback runs
         self._has_own_ctx = False
         self._identity = _OF_CONTEXT
         self._own_settings: dict[str, Call] = {}
+        self._own_values: dict[str, Any] = {}
         self._own_callbacks: dict[str, Callable[..., Any]] = {}
         self._installers: dict[str, Call] = {}  # what installs them in an SSL_CTX
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
@@ -151,12 +155,16 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
     # -- what callbacks need ----------------------------------------------------------------------------------------
 
     def _callback(self, name: str, otherwise: Callable[..., Any] | None = None) -> Callable[..., Any]:
-        # libssl copies some callbacks to each SSL: those of the first SSL_CTX stay, whatever the context is now.
-        generation = self._first_generation if name in _COPIED else self._generation
-        callback = self._own_callbacks.get(name) or generation.callbacks.get(name, otherwise)
+        if name == "servername":  # libssl asks the first SSL_CTX where the present one has no such callback
+            otherwise = self._first_generation.callbacks.get(name)
+        callback = self._own_callbacks.get(name) or self._generation_for(name).callbacks.get(name, otherwise)
         if callback is None:
             raise KeyError(name)
         return callback
+
+    def _generation_for(self, name: str) -> Generation:
+        """libssl copies some callbacks to each SSL: those of the first SSL_CTX stay, whatever the context is now."""
+        return self._first_generation if name in _COPIED else self._generation
 
     def _pin(self, name: str, data: bytes) -> CData:
         """A C copy of bytes that libssl reads later, kept as long as the SSL."""
@@ -177,10 +185,17 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             if detail:  # what fails may leave an SSL half changed: it is tried on an SSL_CTX that nobody uses
                 errors.check(calls[0](self._context._scratch()), detail)
             apply(self.ssl)
-            self._own_settings[name] = apply
+            self._own_settings[name], self._own_values[name] = apply, value
 
     def _ask(self, calls: tuple[Call, Call]) -> int:
         return int(self._get(calls[1]))
+
+    def _recorded(self, name: str, otherwise: Any) -> Any:
+        with self._guard:
+            if name in self._own_values:
+                return self._own_values[name]
+            setting = self._generation_for(name).settings.get(name)
+            return otherwise if setting is None else setting.value
 
     def _set_identity(self, identity: Identity) -> None:
         if identity.extra and not identity.slots:
@@ -192,6 +207,11 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             self._restore_identity()
             raise
         self._identity = identity
+
+    def _identities(self) -> tuple[object, ...]:
+        """The certificates that a handshake chooses from."""
+        inherited = () if self._identity.alone else self._generation.identity.slots
+        return tuple(dict((*inherited, *self._identity.slots)).values())
 
     def _restore_identity(self) -> None:
         """Be again who the context and the connection's own identity say, and nobody else."""
@@ -219,6 +239,19 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
         found = self._callback("verifier")
         assert isinstance(found, Verifier)
         return found
+
+    def _client_ca_names(self) -> list[CData]:
+        with self._guard:
+            return names_in(lib.SSL_get_client_CA_list(self.ssl), self._errors)
+
+    def _on_ocsp(self, side: str, callback: Callable[..., Any], value: object) -> None:
+        with self._guard, self._demanding(self._with_staple(side, value)):
+            super()._on_ocsp(side, callback, value)
+
+    def _with_staple(self, name: str, value: object) -> Demand:
+        """What is demanded with another judge of OCSP responses, if any is asked for."""
+        asked = name == "ocsp_client" and self._recorded("request_ocsp", False)
+        return replace(self._demand, staple=value) if asked else self._demand
 
     def _set_verify_depth(self, depth: int) -> None:
         with self._guard, self._demanding(replace(self._demand, depth=depth)):
@@ -254,8 +287,13 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
                     self._move_to_own_ctx()
                 install(self._generation.ctx)
                 self._generation.callbacks[name] = told
-            self._own_callbacks[name] = told
+            self._own_callbacks[name], self._own_values[name] = told, value
             self._installers[name] = install
+
+    def _unset_callback(self, name: str) -> None:
+        """Do what libssl does without one: who has looked the callback up in the SSL_CTX is answered so."""
+        with self._guard, self._demanding(self._with_staple(name, None)):
+            self._own_callbacks[name], self._own_values[name] = lambda *_arguments: _WITHOUT.get(name), None
 
     def use_credentials(self, *credentials: Credential) -> None:
         with self._guard:
@@ -319,6 +357,8 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
         if not self._is_choosing and not lib.SSL_is_init_finished(self.ssl):
             self._refuse_in_callback(NOT_IN_A_HANDSHAKE)
         self._errors.check(lib.SSL_set_SSL_CTX(self.ssl, generation.ctx) != ffi.NULL, "SSL_set_SSL_CTX")
+        if "client_hello" in generation.callbacks:
+            lib.SSL_set_msg_callback(self.ssl, lib.py_message)  # which the SSL has from its first SSL_CTX
         self._generation = generation
 
     def _set_context(self, context: ContextCore) -> None:
@@ -328,7 +368,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             demand = replace(self._demand, level=generation.demand.level)
             self._refuse_session(demand, context, generation)
             trusts_otherwise = generation.store != self._generation.store
-            missing = self._own_callbacks.keys() - generation.callbacks.keys()
+            missing = self._installers.keys() - generation.callbacks.keys()
             if missing:
                 generation = context._twin_of(generation)
             for name in missing:
@@ -339,6 +379,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             self._demand_is_mixed |= trusts_otherwise and not lib.SSL_in_before(self.ssl)
             self._context, self._has_own_ctx = original_of(context), bool(missing)
             self._identity, self._own_settings = _OF_CONTEXT, {}
+            self._own_values = {name: self._own_values[name] for name in self._own_callbacks}
             self._record_demand(demand)
             self._separate_sessions()
 
@@ -378,10 +419,12 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
                 lib.X509_VERIFY_PARAM_set_hostflags(param, flags)
                 self._errors.check(lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0), what)
 
-    def _request_ocsp(self) -> None:
-        with self._guard:
-            done = lib.SSL_set_tlsext_status_type(self.ssl, lib.TLSEXT_STATUSTYPE_ocsp)
-            self._errors.check(done, "SSL_set_tlsext_status_type")
+    def _unset_verify_host(self) -> None:
+        """Let the certificate be for anybody."""
+        with self._guard, self._demanding(replace(self._demand, host=None)):
+            param = lib.SSL_get0_param(self.ssl)
+            self._errors.check(lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0), "X509_VERIFY_PARAM_set1_host")
+            self._errors.check(lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0), "X509_VERIFY_PARAM_set1_ip")
 
     # -- what is demanded of the peer, and which sessions meet it ---------------------------------------------------
 
@@ -454,6 +497,13 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
                 lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # which may have been another when it was made
             self._resumes = session
+
+    def _forget_session(self) -> None:
+        """Resume nothing."""
+        with self._guard:
+            self._errors.check(lib.SSL_set_session(self.ssl, ffi.NULL), "SSL_set_session")
+            lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # libssl has taken it over from the session
+            self._resumes = None
 
     def _peer_name(self) -> str | None:
         """What the face calls the server, if that says more than the name that is sent, or verified."""

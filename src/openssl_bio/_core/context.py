@@ -29,7 +29,7 @@ from openssl_bio._core.pointers import new_buffer, own, taken
 from openssl_bio._core.session_cache import SessionCache
 from openssl_bio._core.trust import Trust
 from openssl_bio._core.trust_store import TrustStore
-from openssl_bio._core.twins import Call, TwinSettings
+from openssl_bio._core.twins import Call, TwinSettings, names_in
 from openssl_bio._core.verification import Demand, same, trust_digest
 
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
@@ -184,6 +184,8 @@ class ContextCore(TwinSettings):
                 done = lib.obio_inherit_sessions(generation.ctx, before.ctx)
                 self._errors.check(done, "the sessions cannot be taken over")
         demand = replace(Demand(*self._recorded("verify", ())), verifier=self._recorded("verifier", None))
+        if self._recorded("request_ocsp", False):
+            demand = replace(demand, staple=self._recorded("ocsp_client", None))
         generation.demand = replace(demand, level=level)
         generation.used, generation.settings = True, dict(self._settings)
         generation.session_id_context = self._shared_name(generation)
@@ -282,8 +284,23 @@ class ContextCore(TwinSettings):
             self._demand_verification()
             self._set("verifier", value, install_verifier, callbacks={"verifier": self._told(verifier)}, trust=True)
 
+    def _client_ca_names(self) -> list[CData]:
+        with self._guard:
+            return names_in(lib.SSL_CTX_get_client_CA_list(self._current().ctx), self._errors)
+
     def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
         self._set(name, value, install, callbacks={name: self._told(callback)})
+
+    def _unset_callback(self, name: str) -> None:
+        """Compile a generation as if the callback had never been set."""
+        with self._guard:
+            if name in self._callbacks:
+                settings = {key: setting for key, setting in self._settings.items() if key != name}
+                callbacks = {key: callback for key, callback in self._callbacks.items() if key != name}
+                store, identity = self._trust.pointer, self._identity
+                self._generation = Generation(self._new_ctx(store, identity, settings), store, identity, callbacks)
+                self._settings, self._callbacks = settings, dict(callbacks)
+                self._stand_in = None
 
     def use_trust_store(self, store: TrustStore) -> None:
         """Trust what a `TrustStore` does now, and nothing else; TypeError if it is none.

@@ -15,7 +15,10 @@ from openssl_bio._core.engines import Engine
 from openssl_bio._core.identity import copied_certificate
 from openssl_bio._core.pointers import certificates_in, new_buffer, own, taken
 
-__all__ = ["Getters"]
+__all__ = ["LONGEST_EXPORT", "Getters"]
+
+LONGEST_EXPORT = 65535  # bytes of keying material
+_LONGEST_CONTEXT = 65535  # RFC 5705, section 4; what is longer libssl would count wrongly
 
 
 class Getters(Engine):
@@ -74,6 +77,13 @@ class Getters(Engine):
 
     # -- certificates -----------------------------------------------------------------------------------------------
 
+    def _stapled(self) -> bytes:
+        """The OCSP response that the server has stapled for this client; b"" if none."""
+        with self._guard:
+            response = ffi.new("unsigned char **")
+            size = lib.SSL_get_tlsext_status_ocsp_resp(self.ssl, response)
+            return b"" if size <= 0 or response[0] == ffi.NULL else taken(response[0], size)
+
     def _peer_certificate(self) -> CData | None:
         with self._guard:
             certificate = lib.SSL_get1_peer_certificate(self.ssl)
@@ -90,14 +100,6 @@ class Getters(Engine):
         with self._guard:
             stack = function(self.ssl)
             return None if stack == ffi.NULL else certificates_in(stack, self._errors)
-
-    def _client_ca_names(self) -> list[CData]:
-        with self._guard:
-            stack = lib.SSL_get_client_CA_list(self.ssl)
-            if stack == ffi.NULL:
-                return []
-            names = (lib.sk_X509_NAME_value(stack, i) for i in range(lib.sk_X509_NAME_num(stack)))
-            return [own(lib.X509_NAME_dup(n), lib.X509_NAME_free, self._errors, "X509_NAME_dup") for n in names]
 
     # -- secrets ----------------------------------------------------------------------------------------------------
 
@@ -116,6 +118,8 @@ class Getters(Engine):
             return taken(buffer, lib.SSL_SESSION_get_master_key(session, buffer, lib.EVP_MAX_MD_SIZE))
 
     def _export(self, label: bytes, size: int, context: bytes | None) -> bytes:
+        if context is not None and len(context) > _LONGEST_CONTEXT:
+            raise ValueError(f"the context has {len(context)} bytes, and may have {_LONGEST_CONTEXT}")
         with self._guard:
             # Older libssl reads a session that is not there yet.
             if not lib.SSL_is_init_finished(self.ssl):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorRecord, ErrorTable, Kind, Outcome, clean_queue, take_queue
 from openssl_bio._core.passphrase import NO_PASSPHRASE, PassphraseRequest
-from openssl_bio._core.pointers import own
+from openssl_bio._core.pointers import own, taken
 
 __all__ = [
     "Path",
@@ -26,6 +26,7 @@ __all__ = [
     "load_parameters",
     "load_private_key",
     "load_public_key",
+    "name_der",
     "read_file",
     "written",
 ]
@@ -51,6 +52,15 @@ def written(write: Callable[[CData], int], errors: ErrorTable, what: str) -> byt
         start = ffi.new("char **")
         size = lib.BIO_get_mem_data(bio, start)
         return bytes(ffi.buffer(start[0], size))
+
+
+def name_der(name: CData, errors: ErrorTable) -> bytes:
+    """The DER encoding of an X509_NAME."""
+    with clean_queue:
+        out = ffi.new("unsigned char **")
+        size = lib.i2d_X509_NAME(name, out)
+        errors.check(size >= 0, "i2d_X509_NAME")
+        return taken(own(out[0], lib.OPENSSL_free, errors, "i2d_X509_NAME"), size)
 
 
 def certificate_der(certificate: CData, errors: ErrorTable) -> bytes:

@@ -66,6 +66,8 @@ def _refuse_name(made_with: bytes | None, wanted: bytes | None) -> None:
 
 def _verify(connection: ConnectionCore, session: SessionCore) -> None:
     demand = connection._demand
+    if demand.staple is not None:
+        raise ValueError("an OCSP response is judged during a handshake, and this session would show none")
     if not demand.verifies:
         return
     if demand.verifier is not None:

@@ -1,4 +1,4 @@
-"""More settings of contexts, which the face of the stdlib has: verification flags, messages, and counters.
+"""More settings of contexts, which the face of the stdlib has: verification flags and counters.
 
 Theory of operation.  As in `context`: each setter applies its setting to an SSL_CTX that no connection uses yet, and
 records it as a value and a function that applies it again.  Where libssl keeps bits, the value is all of them, so that
@@ -7,11 +7,10 @@ what is recorded does not depend on the order of calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
-from openssl_bio._core.identity import copied_certificate, shared_key
 from openssl_bio._core.pointers import own
 from openssl_bio._core.session_settings import SessionSettings
 
@@ -55,14 +54,6 @@ class SettingsCore(SessionSettings):
 
         self._set("verify_flags", flags, apply, trust=True)
 
-    def _set_group(self, nid: int) -> None:
-        errors = self._errors
-
-        def apply(ctx: CData) -> None:
-            errors.check(lib.SSL_CTX_set1_groups(ctx, ffi.new("int[]", [nid]), 1), "SSL_CTX_set1_groups")
-
-        self._set("groups", nid, apply)
-
     def _counters(self) -> dict[str, int]:
         with self._guard:
             ctx = self._current().ctx
@@ -82,40 +73,6 @@ class SettingsCore(SessionSettings):
             self._errors.check(done, "SSL_CTX_get0_implemented_groups")
             names = (lib.sk_OPENSSL_CSTRING_value(stack, i) for i in range(lib.sk_OPENSSL_CSTRING_num(stack)))
             return [ffi.string(name).decode() for name in names]
-
-    def _use_pair(self, certificate: CData, chain: Sequence[CData], key: CData) -> None:
-        """Use a certificate, its chain and its key, all at once."""
-        with self._guard:
-            copy = copied_certificate(certificate, self._errors)
-            identity = self._identity.with_certificate(copy, self._errors, chain)
-            self._set_identity(identity.with_key(shared_key(key, self._errors)))
-
-    # -- messages ---------------------------------------------------------------------------------------------------
-
-    def _on_message(self, callback: Callable[..., Any], value: object) -> None:
-        entry = lib.py_message
-        self._set_callback("message", callback, value, lambda ctx: lib.SSL_CTX_set_msg_callback(ctx, entry))
-
-    def _forget_messages(self) -> None:
-        """Take the callback for messages away; one for ClientHellos goes on being told."""
-        entry = lib.py_message if "client_hello" in self._settings else ffi.NULL
-        self._unset_callback("message", lambda ctx: lib.SSL_CTX_set_msg_callback(ctx, entry))
-
-    def _unset_callback(self, name: str, remove: Callable[[CData], object]) -> None:
-        """Take a callback away; ``remove`` tells libssl."""
-        with self._guard:
-            if name not in self._callbacks:
-                return
-            self._set(name, None, remove)
-            del self._callbacks[name]
-            self._current().callbacks.pop(name, None)
-
-    @needs("SSL_CTX_set_next_proto_select_cb", "an OpenSSL built with NPN")
-    def _unset_npn(self) -> None:
-        self._unset_callback(
-            "npn_advertise", lambda ctx: lib.SSL_CTX_set_next_protos_advertised_cb(ctx, ffi.NULL, ffi.NULL)
-        )
-        self._unset_callback("npn_select", lambda ctx: lib.SSL_CTX_set_next_proto_select_cb(ctx, ffi.NULL, ffi.NULL))
 
     # -- trust ------------------------------------------------------------------------------------------------------
 

@@ -20,9 +20,12 @@ from openssl_bio._core.credential import Credential
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.guard import Guard
 from openssl_bio._core.identity import Identity, copied_certificate, shared_key
+from openssl_bio._core.pointers import own
 from openssl_bio._core.views import seen_as
 
 Call = Callable[[CData], Any]
+
+_NO_STATUS = -1  # libssl's TLSEXT_STATUSTYPE_nothing, which is in no header
 
 
 def _call(function: Callable[..., Any], *arguments: Any) -> Call:
@@ -74,6 +77,10 @@ class TwinSettings(ABC):
         """What is set."""
 
     @abstractmethod
+    def _recorded(self, name: str, otherwise: Any) -> Any:
+        """The value that something was set to, on a connection by its context if not by itself."""
+
+    @abstractmethod
     def _set_identity(self, identity: Identity) -> None:
         """Be somebody else from now on; the old identity stays if that fails."""
 
@@ -99,6 +106,10 @@ class TwinSettings(ABC):
         self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str = ""
     ) -> None:
         """Set or unset a callback that libssl copies to each SSL; calls and detail as for `_put`."""
+
+    @abstractmethod
+    def _unset_callback(self, name: str) -> None:
+        """Have no callback of this name any more; a connection has none either if its context has one."""
 
     # -- protocol versions, ciphers, groups -------------------------------------------------------------------------
 
@@ -158,6 +169,11 @@ class TwinSettings(ABC):
         calls = _both(lib.SSL_CTX_set1_groups_list, lib.SSL_set1_groups_list, groups)
         self._put("groups", groups, calls, f"no usable group in {groups!r}")
 
+    def _set_group(self, nid: int) -> None:
+        """This one alone."""
+        calls = _both(lib.SSL_CTX_set1_groups, lib.SSL_set1_groups, ffi.new("int[]", [nid]), 1)
+        self._put("groups", nid, calls, "the group cannot be used")
+
     def _set_sigalgs(self, sigalgs: bytes) -> None:
         """In libssl's syntax, such as ``ECDSA+SHA256:ed25519``."""
         calls = _both(lib.SSL_CTX_set1_sigalgs_list, lib.SSL_set1_sigalgs_list, sigalgs)
@@ -199,6 +215,13 @@ class TwinSettings(ABC):
         with self._guard:
             self._set_identity(self._identity.with_key(shared_key(key, self._errors)))
 
+    def _use_pair(self, certificate: CData, chain: Sequence[CData], key: CData) -> None:
+        """Use a certificate, its chain and its key, all at once."""
+        with self._guard:
+            copy = copied_certificate(certificate, self._errors)
+            identity = self._identity.with_certificate(copy, self._errors, chain)
+            self._set_identity(identity.with_key(shared_key(key, self._errors)))
+
     def _add_extra_chain(self, certificate: CData) -> None:
         with self._guard:
             self._set_identity(self._identity.with_extra(copied_certificate(certificate, self._errors)))
@@ -233,6 +256,10 @@ class TwinSettings(ABC):
             lambda ssl: lib.SSL_set_client_CA_list(ssl, _stack_of(names, errors)),
         )
         self._put("client_cas", value, calls)
+
+    @abstractmethod
+    def _client_ca_names(self) -> list[CData]:
+        """Owned copies of the names that a server sends; on a client's connection of those that it was sent."""
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
@@ -342,6 +369,16 @@ class TwinSettings(ABC):
         """``side`` is "ocsp_server" or "ocsp_client": one C callback serves both."""
         self._set_callback(side, callback, value, _call(lib.SSL_CTX_set_tlsext_status_cb, lib.py_status))
 
+    def _request_ocsp(self, *, wanted: bool = True) -> None:
+        """As a client, ask the server to staple an OCSP response, or do not."""
+        kind = lib.TLSEXT_STATUSTYPE_ocsp if wanted else _NO_STATUS
+        calls = _both(lib.SSL_CTX_set_tlsext_status_type, lib.SSL_set_tlsext_status_type, kind)
+        self._put("request_ocsp", wanted, calls, "SSL_set_tlsext_status_type")
+
+    def _on_message(self, callback: Callable[..., Any], value: object) -> None:
+        calls = _both(lib.SSL_CTX_set_msg_callback, lib.SSL_set_msg_callback, lib.py_message)
+        self._set_copied("message", callback, value, calls)
+
     def _on_info(self, callback: Callable[..., Any], value: object) -> None:
         self._set_callback("info", callback, value, _call(lib.SSL_CTX_set_info_callback, lib.py_info))
 
@@ -357,6 +394,14 @@ class TwinSettings(ABC):
     def _on_cookie_verify(self, callback: Callable[..., Any], value: object) -> None:
         install = _call(lib.SSL_CTX_set_cookie_verify_cb, lib.py_cookie_verify)
         self._set_callback("cookie_verify", callback, value, install)
+
+
+def names_in(stack: CData, errors: ErrorTable) -> list[CData]:
+    """Owned copies of the X509_NAMEs of a stack, which may be NULL."""
+    if stack == ffi.NULL:
+        return []
+    names = (lib.sk_X509_NAME_value(stack, i) for i in range(lib.sk_X509_NAME_num(stack)))
+    return [own(lib.X509_NAME_dup(name), lib.X509_NAME_free, errors, "X509_NAME_dup") for name in names]
 
 
 def _stack_of(names: Sequence[CData], errors: ErrorTable) -> CData:

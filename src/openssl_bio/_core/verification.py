@@ -32,7 +32,8 @@ def same(left: Any, right: Any) -> bool:
 class Demand:
     """``SSL_VERIFY_*`` bits, what tells the verify callback from another, the host that is verified, a depth, a level.
 
-    The level is libssl's security level, which demands keys and signatures of some strength of a certificate.
+    The level is libssl's security level, which demands keys and signatures of some strength of a certificate.  An OCSP
+    response comes with the certificate, and so with none when a session is resumed.
     """
 
     mode: int = lib.SSL_VERIFY_NONE
@@ -41,6 +42,7 @@ class Demand:
     depth: int | None = None  # the connection's own
     verifier: object = None  # what tells the judge of whole chains from another
     level: int = 0
+    staple: object = None  # what tells the judge of OCSP responses from another
 
     @property
     def verifies(self) -> bool:
@@ -52,17 +54,19 @@ class Demand:
         return same(self._all(), other._all())
 
     def _all(self) -> tuple[object, ...]:
-        return self.mode, self.callback, self.host, self.depth, self.verifier, self.level
+        return self.mode, self.callback, self.host, self.depth, self.verifier, self.level, self.staple
 
     def missing(self, verified: Demand | None) -> str:
         """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
-        if not self.verifies and self.host is None:
+        if not self.verifies and self.host is None and self.staple is None:
             return ""
         if verified is None:
             return "verification was changed while the session was being made"
         if self.host not in (None, verified.host):
             made_for = "no host" if verified.host is None else f"the host {verified.host!r}"
             return f"the session was verified for {made_for}, and not for the host {self.host!r}"
+        if self.staple is not None and not same(self.staple, verified.staple):
+            return "the session was made with another OCSP callback"
         if self.mode & ~verified.mode & _BITS:
             return f"the session was made with verify mode {verified.mode}, which demands less than {self.mode}"
         return self._missing_of_certificates(verified) if self.verifies else ""

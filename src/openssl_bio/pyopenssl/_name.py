@@ -8,7 +8,8 @@ from typing import Any, NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pointers import own, string_bytes, string_text, taken
+from openssl_bio._core.pem import name_der
+from openssl_bio._core.pointers import own, string_bytes, string_text
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 
 __all__ = ["X509Name"]
@@ -124,11 +125,7 @@ class X509Name:
 
     def der(self) -> bytes:
         """The DER encoding (``i2d_X509_NAME``)."""
-        with clean_queue:
-            out = ffi.new("unsigned char **")
-            size = lib.i2d_X509_NAME(self._name, out)
-            CRYPTO_ERRORS.check(size >= 0, "i2d_X509_NAME")
-            return taken(own(out[0], lib.OPENSSL_free, CRYPTO_ERRORS, "i2d_X509_NAME"), size)
+        return name_der(self._name, CRYPTO_ERRORS)
 
     def get_components(self) -> list[tuple[bytes, bytes]]:
         """The parts in order, each as (short name, value as it is encoded)."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.early_data import EarlyData
+from openssl_bio._core.getters import LONGEST_EXPORT
 from openssl_bio._core.pre_shared_keys import psk_identity
 from openssl_bio._core.signatures import signature_name
 
 __all__ = ["Negotiated"]
-
-_LONGEST_EXPORT = 65535
 
 
 class Negotiated(EarlyData):
@@ -130,8 +129,8 @@ class Negotiated(EarlyData):
             raise TypeError("label and context must be byte strings")
         if not isinstance(olen, int):
             raise TypeError("olen must be an integer")
-        if not 0 <= olen <= _LONGEST_EXPORT:
-            raise ValueError(f"olen must be from 0 to {_LONGEST_EXPORT}")
+        if not 0 <= olen <= LONGEST_EXPORT:
+            raise ValueError(f"olen must be from 0 to {LONGEST_EXPORT}")
         return self._export(label, olen, context)
 
 

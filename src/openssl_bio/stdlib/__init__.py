@@ -7,6 +7,7 @@ Python's objects, so that code which imports both sees one.  Connections are dri
 
 from openssl_bio.stdlib import _views as _views
 from openssl_bio.stdlib._bio import MemoryBIO
+from openssl_bio.stdlib._callbacks import InfoEvent
 from openssl_bio.stdlib._constants import *  # noqa: F403
 from openssl_bio.stdlib._constants import (
     _DEFAULT_CIPHERS as _DEFAULT_CIPHERS,
@@ -46,7 +47,16 @@ from openssl_bio.stdlib._private import (
 from openssl_bio.stdlib._session import SSLSession
 from openssl_bio.stdlib._socket import SSLSocket
 
-__all__ = ["MemoryBIO", "SSLContext", "SSLObject", "SSLSession", "SSLSocket", *_all_constants, *_all_helpers]  # noqa: PLE0604
+__all__ = [  # noqa: PLE0604
+    "InfoEvent",
+    "MemoryBIO",
+    "SSLContext",
+    "SSLObject",
+    "SSLSession",
+    "SSLSocket",
+    *_all_constants,
+    *_all_helpers,
+]
 
-for _class in (MemoryBIO, SSLContext, SSLObject, SSLSession, SSLSocket):
+for _class in (InfoEvent, MemoryBIO, SSLContext, SSLObject, SSLSession, SSLSocket):
     _class.__module__ = __name__

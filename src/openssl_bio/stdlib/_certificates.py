@@ -5,16 +5,17 @@ Values of extensions are read from their DER, what has a name or a number in Ope
 
 from __future__ import annotations
 
+import ssl
 from typing import Any, TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pem import certificate_der, written
+from openssl_bio._core.pem import certificate_der, name_der, written
 from openssl_bio._core.pointers import own, string_bytes, string_text
 from openssl_bio.stdlib._der import children, elements
 from openssl_bio.stdlib._errors import SETUP_ERRORS
 
-__all__ = ["certificate_dict", "der"]
+__all__ = ["certificate_dict", "der", "name_of"]
 
 Name: TypeAlias = tuple[tuple[tuple[str, str], ...], ...]
 
@@ -104,11 +105,27 @@ def _object_text(identifier: CData, *, numeric: bool = False) -> str:
 
 def _directory_name(data: bytes) -> Name:
     with clean_queue:
-        memory = ffi.from_buffer("unsigned char[]", data)
-        cursor = ffi.new("unsigned char **", memory)
-        return _name(
-            own(lib.d2i_X509_NAME(ffi.NULL, cursor, len(data)), lib.X509_NAME_free, SETUP_ERRORS, "d2i_X509_NAME")
-        )
+        return _name(_parsed_name(data))
+
+
+def _parsed_name(data: bytes) -> CData:
+    memory = ffi.from_buffer("unsigned char[]", data)
+    cursor = ffi.new("unsigned char **", memory)
+    return own(lib.d2i_X509_NAME(ffi.NULL, cursor, len(data)), lib.X509_NAME_free, SETUP_ERRORS, "d2i_X509_NAME")
+
+
+def name_of(data: object) -> CData:
+    """The X509_NAME of DER bytes; TypeError for what is no bytes, ValueError for what is no name."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"a name is bytes in DER, not {type(data).__name__}")
+    with clean_queue:
+        try:
+            name = _parsed_name(bytes(data))
+        except ssl.SSLError as error:
+            raise ValueError("the bytes are no name in DER") from error
+        if name_der(name, SETUP_ERRORS) != bytes(data):  # there is more, or it is no DER
+            raise ValueError("the bytes are no name in DER")
+        return name
 
 
 def _oid(content: bytes) -> str:

@@ -95,6 +95,7 @@ from ssl import (
 )
 
 from openssl_bio._core._lib import lib, version_text
+from openssl_bio._core.channel_binding import BINDINGS
 
 __all__ = [
     "ALERT_DESCRIPTION_ACCESS_DENIED",
@@ -210,7 +211,7 @@ OP_ENABLE_KTLS = Options(lib.SSL_OP_ENABLE_KTLS)
 OP_LEGACY_SERVER_CONNECT = Options(lib.SSL_OP_LEGACY_SERVER_CONNECT)
 
 # RFC 5929, RFC 9266.
-CHANNEL_BINDING_TYPES = ["tls-unique", "tls-exporter"]
+CHANNEL_BINDING_TYPES = list(BINDINGS)
 
 HAS_SNI = HAS_ECDH = HAS_ALPN = HAS_NEVER_CHECK_COMMON_NAME = HAS_PHA = HAS_PSK = HAS_PSK_TLS13 = True
 HAS_TLSv1 = HAS_TLSv1_1 = HAS_TLSv1_2 = HAS_TLSv1_3 = True

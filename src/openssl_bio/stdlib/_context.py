@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import socket
 import ssl
 import warnings
@@ -12,18 +11,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorTable, clean_queue
 from openssl_bio._core.pointers import BytesLike
-from openssl_bio._core.protocols import join_protocols
 from openssl_bio._core.settings import SettingsCore
 from openssl_bio.stdlib import _constants as c
 from openssl_bio.stdlib._bio import octets, prepend, refuse_ended
-from openssl_bio.stdlib._callbacks import CallbackSettings
+from openssl_bio.stdlib._callbacks import Callbacks
 from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
 from openssl_bio.stdlib._errors import FACE, SETUP_ERRORS
 from openssl_bio.stdlib._files import FileSettings
+from openssl_bio.stdlib._key_files import KeyFiles
 from openssl_bio.stdlib._names import HostName, encoded_hostname, refuse_unusable
 from openssl_bio.stdlib._object import SSLObject
+from openssl_bio.stdlib._session_settings import SessionSettings
+from openssl_bio.stdlib._settings import ONE_VERSION, Settings, integer, protocol_names
 from openssl_bio.stdlib._shadow import shadow
 from openssl_bio.stdlib._socket import SocketObject, SSLSocket
+from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
     from openssl_bio.stdlib._bio import MemoryBIO
@@ -35,23 +37,8 @@ _PROTOCOLS: dict[int, tuple[Callable[[], CData], int]] = {
     c.PROTOCOL_TLS: (lib.TLS_method, 0),
     c.PROTOCOL_TLS_CLIENT: (lib.TLS_client_method, 0),
     c.PROTOCOL_TLS_SERVER: (lib.TLS_server_method, 0),
-    c.PROTOCOL_TLSv1: (lib.TLS_method, lib.TLS1_VERSION),
-    c.PROTOCOL_TLSv1_1: (lib.TLS_method, lib.TLS1_1_VERSION),
-    c.PROTOCOL_TLSv1_2: (lib.TLS_method, lib.TLS1_2_VERSION),
+    **{protocol: (lib.TLS_method, version) for protocol, version in ONE_VERSION.items()},
 }
-_VERIFY_MODES = {
-    c.CERT_NONE: lib.SSL_VERIFY_NONE,
-    c.CERT_OPTIONAL: lib.SSL_VERIFY_PEER,
-    c.CERT_REQUIRED: lib.SSL_VERIFY_PEER | lib.SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
-}
-_VERSION_OPTIONS = (
-    lib.SSL_OP_NO_SSLv2
-    | lib.SSL_OP_NO_SSLv3
-    | lib.SSL_OP_NO_TLSv1
-    | lib.SSL_OP_NO_TLSv1_1
-    | lib.SSL_OP_NO_TLSv1_2
-    | lib.SSL_OP_NO_TLSv1_3
-)
 _DEFAULT_OPTIONS = (
     (lib.SSL_OP_ALL & ~lib.SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS)
     | lib.SSL_OP_NO_SSLv2
@@ -64,11 +51,7 @@ _DEFAULT_OPTIONS = (
 _SESSION_ID_CONTEXT = b"Python"  # as Python's own servers have, which may share tickets with ours
 
 
-def _warn_deprecated(what: str) -> None:
-    warnings.warn(f"{what} is deprecated", DeprecationWarning, stacklevel=3)
-
-
-class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignore[misc]  # wider arguments
+class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileSettings, ssl.SSLContext):  # type: ignore[misc]  # wider arguments
     """Settings of TLS connections, as in Python's ``ssl``.
 
     ``protocol`` is one of ``PROTOCOL_TLS_CLIENT``, which verifies by default, ``PROTOCOL_TLS_SERVER`` and the
@@ -214,27 +197,22 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     def _encode_hostname(self, hostname: HostName | None) -> str | None:
         return encoded_hostname(hostname)
 
-    # -- verification -----------------------------------------------------------------------------------------------
+    # -- what is set on a context -----------------------------------------------------------------------------------
+
+    def _to_set(self, name: str) -> SSLContext:
+        return self
+
+    def _to_get(self) -> SSLContext:
+        return self
 
     @property
-    def verify_mode(self) -> ssl.VerifyMode:
-        """Whether the peer must show a certificate that can be verified."""
-        return self._present_verify_mode()
+    def _protocol_in_use(self) -> ssl._SSLMethod:
+        return self._protocol
 
-    @verify_mode.setter
-    def verify_mode(self, value: int) -> None:
-        if operator.index(value) not in _VERIFY_MODES:
-            raise ValueError("invalid value for verify_mode")
-        if value == c.CERT_NONE and self._check_hostname:
-            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
-        self._use_verify_mode(c.VerifyMode(value))
+    def _is_only(self, side: ssl._SSLMethod) -> bool:
+        return self._protocol == side
 
-    def _present_verify_mode(self) -> ssl.VerifyMode:
-        mode = self._read(lib.SSL_CTX_get_verify_mode)
-        return next(name for name, bits in _VERIFY_MODES.items() if bits == mode)
-
-    def _use_verify_mode(self, mode: ssl.VerifyMode) -> None:
-        self._set_verify(_VERIFY_MODES[mode], None, None)
+    # -- verification -----------------------------------------------------------------------------------------------
 
     @property
     def check_hostname(self) -> bool:
@@ -270,7 +248,7 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
-        self._set_verify_flags(operator.index(value))
+        self._set_verify_flags(integer(value))
 
     @property
     def post_handshake_auth(self) -> bool:
@@ -281,97 +259,12 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     def post_handshake_auth(self, value: object) -> None:
         self._post_handshake_auth = bool(value)
 
-    # -- versions and options ---------------------------------------------------------------------------------------
-
-    @property
-    def options(self) -> ssl.Options:
-        """``OP_*`` bits; those that are left out when it is set are cleared."""
-        return c.Options(self._read(lib.SSL_CTX_get_options))
-
-    @options.setter
-    def options(self, value: int) -> None:
-        bits = operator.index(value)
-        if bits < 0:
-            raise ValueError("Cannot convert negative int")
-        if bits & ~self.options & _VERSION_OPTIONS:
-            warnings.warn("ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", DeprecationWarning, stacklevel=2)
-        self._set_options(bits)
-
-    @property
-    def minimum_version(self) -> ssl.TLSVersion:
-        """The oldest protocol version that is allowed."""
-        return self._version_limit(lib.SSL_CTX_get_min_proto_version, c.TLSVersion.MINIMUM_SUPPORTED)
-
-    @minimum_version.setter
-    def minimum_version(self, value: int) -> None:
-        version = self._version(value, {c.TLSVersion.MINIMUM_SUPPORTED: 0, c.TLSVersion.MAXIMUM_SUPPORTED: 0x304})
-        if version == c.TLSVersion.SSLv3:
-            self._set_options(self.options & ~lib.SSL_OP_NO_SSLv3)
-        self._limit_version(self._set_min_version, version)
-
-    @property
-    def maximum_version(self) -> ssl.TLSVersion:
-        """The newest protocol version that is allowed."""
-        return self._version_limit(lib.SSL_CTX_get_max_proto_version, c.TLSVersion.MAXIMUM_SUPPORTED)
-
-    @maximum_version.setter
-    def maximum_version(self, value: int) -> None:
-        version = self._version(value, {c.TLSVersion.MINIMUM_SUPPORTED: 0x301, c.TLSVersion.MAXIMUM_SUPPORTED: 0})
-        self._limit_version(self._set_max_version, version)
-
-    def _limit_version(self, limit: Callable[[int], None], version: int) -> None:
-        try:
-            limit(version)
-        except ssl.SSLError as error:
-            raise ValueError(f"Unsupported TLS/SSL version 0x{version:x}") from error
-
-    def _version_limit(self, get: Callable[[CData], int], otherwise: ssl.TLSVersion) -> ssl.TLSVersion:
-        """A limit that was set; a context for one version alone has none in Python's ``ssl``."""
-        number = 0 if _PROTOCOLS[self._protocol][1] else int(self._read(get))
-        return c.TLSVersion(number) if number else otherwise
-
-    def _version(self, value: int, special: dict[ssl.TLSVersion, int]) -> int:
-        """A version for libssl, checked."""
-        if _PROTOCOLS[self._protocol][1]:
-            raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
-        number = operator.index(value)
-        if number not in {int(version) for version in c.TLSVersion}:
-            raise ValueError(f"Unsupported TLS/SSL version 0x{number & 0xFFFFFFFF:x}")
-        version = c.TLSVersion(number)
-        if version in (c.TLSVersion.SSLv3, c.TLSVersion.TLSv1, c.TLSVersion.TLSv1_1):
-            _warn_deprecated(f"ssl.TLSVersion.{version.name}")
-        return special.get(version, number)
+    # -- ciphers, groups, signatures, protocols ---------------------------------------------------------------------
 
     @property
     def security_level(self) -> int:  # type: ignore[override]  # typeshed lets it be set
         """OpenSSL's security level, 0 to 5; it is set by ``@SECLEVEL=`` in `set_ciphers`."""
-        return int(self._read(lib.SSL_CTX_get_security_level))
-
-    @property
-    def num_tickets(self) -> int:
-        """How many tickets a server sends after a TLS 1.3 handshake."""
-        return int(self._read(lib.SSL_CTX_get_num_tickets))
-
-    @num_tickets.setter
-    def num_tickets(self, value: int) -> None:
-        count = operator.index(value)
-        if count < 0:
-            raise ValueError("value must be non-negative")
-        if self._protocol != c.PROTOCOL_TLS_SERVER:
-            raise ValueError("SSLContext is not a server context.")
-        self._set_num_tickets(count)
-
-    # -- ciphers, groups, signatures, protocols ---------------------------------------------------------------------
-
-    def set_ciphers(self, cipherlist: str, /) -> None:
-        """Choose the ciphers of TLS 1.2 and older, in OpenSSL's syntax. ``ssl.SSLError`` if none is left."""
-        names = _c_text(cipherlist, "set_ciphers() argument")
-        _replacing_error("No cipher can be selected.", lambda: self._set_ciphers(names), bare=True)
-
-    def set_ciphersuites(self, ciphersuites: str, /) -> None:
-        """Choose the ciphersuites of TLS 1.3, separated by colons. ``ssl.SSLError`` for an unknown one."""
-        names = _c_text(ciphersuites, "set_ciphersuites() argument")
-        _replacing_error("No cipher suite can be selected.", lambda: self._set_ciphersuites(names), bare=True)
+        return self._get_security_level()
 
     def get_ciphers(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The ciphers that may be negotiated, best first."""
@@ -386,44 +279,9 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         self._errors.check(pointer != ffi.NULL, "SSL_new")
         return pointer
 
-    def set_ecdh_curve(self, name: str | bytes, /) -> None:
-        """Exchange keys on this one group. ValueError if it is unknown."""
-        if not isinstance(name, str | bytes):
-            raise TypeError(f"expected str, bytes or os.PathLike object, not {type(name).__name__}")
-        text = name.encode() if isinstance(name, str) else name
-        nid = lib.OBJ_sn2nid(_no_zero(text))
-        if not nid:
-            raise ValueError(f"unknown elliptic curve name {name!r}")
-        self._set_group(nid)
-
-    def set_groups(self, grouplist: str, /) -> None:
-        """Exchange keys on these groups, separated by colons, best first. ``ssl.SSLError`` for an unknown one."""
-        names = _c_text(grouplist, "set_groups() argument")
-        _replacing_error("unrecognized group", lambda: self._set_groups(names))
-
-    def set_client_sigalgs(self, sigalgslist: str, /) -> None:
-        """What client certificates may sign with. ``ssl.SSLError`` for an unknown one."""
-        names = _c_text(sigalgslist, "set_client_sigalgs() argument")
-        _replacing_error("unrecognized signature algorithm", lambda: self._set_client_sigalgs(names))
-
-    def set_server_sigalgs(self, sigalgslist: str, /) -> None:
-        """What server certificates may sign with. ``ssl.SSLError`` for an unknown one."""
-        names = _c_text(sigalgslist, "set_server_sigalgs() argument")
-        _replacing_error("unrecognized signature algorithm", lambda: self._set_sigalgs(names))
-
     def get_groups(self, *, include_aliases: bool = False) -> list[str]:
         """The groups that this OpenSSL and the protocol versions of the context allow."""
         return self._implemented_groups(include_aliases)
-
-    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Offer these protocols as a client; as a server, choose the first of them that the client offers too."""
-        names = _protocol_names("ALPN", alpn_protocols)
-        self._set_alpn(join_protocols(names))
-
-        def choose(_connection: object, offered: list[bytes]) -> bytes | None:
-            return next((name for name in names if name in offered), None)
-
-        self._on_alpn_select(choose, tuple(names))
 
     def set_npn_protocols(self, npn_protocols: Iterable[str]) -> None:
         """On TLS 1.2, advertise these protocols as a server; as a client, choose the server's first that is among them.
@@ -432,12 +290,13 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
         of a wrong length, NotImplementedError if this OpenSSL was built without NPN; DeprecationWarning.
         """
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
-        names = _protocol_names("NPN", npn_protocols)
+        names = protocol_names("NPN", npn_protocols)
         self._negotiate_npn(names)
 
     def _negotiate_npn(self, names: list[bytes]) -> None:
         if not names:
-            self._unset_npn()
+            self._unset_callback("npn_advertise")
+            self._unset_callback("npn_select")
             return
 
         def choose(_connection: object, advertised: list[bytes]) -> bytes:
@@ -449,33 +308,6 @@ class SSLContext(CallbackSettings, FileSettings, ssl.SSLContext):  # type: ignor
     def session_stats(self) -> dict[str, int]:
         """How many handshakes there were with this context's present settings, and what became of sessions."""
         return self._counters()
-
-
-def _protocol_names(kind: str, protocols: Iterable[str]) -> list[bytes]:
-    names = [bytes(name, "ascii") for name in protocols]
-    if not all(1 <= len(name) <= 255 for name in names):
-        raise ssl.SSLError(f"{kind} protocols must be 1 to 255 in length")
-    return names
-
-
-def _no_zero(text: bytes) -> bytes:
-    if b"\0" in text:
-        raise ValueError("embedded null character")
-    return text
-
-
-def _c_text(text: object, what: str) -> bytes:
-    if not isinstance(text, str):
-        raise TypeError(f"{what} must be str, not {type(text).__name__}")
-    return _no_zero(text.encode())
-
-
-def _replacing_error(message: str, call: Callable[[], None], *, bare: bool = False) -> None:
-    """Run a setter, and say with Python's words what failed."""
-    try:
-        call()
-    except ssl.SSLError as error:
-        raise (ssl.SSLError(message) if bare else ssl.SSLError(0, message)) from error
 
 
 shadow(SSLContext, ssl.SSLContext)

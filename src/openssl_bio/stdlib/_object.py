@@ -5,38 +5,43 @@ from __future__ import annotations
 import contextlib
 import ssl
 import sys
-import warnings
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
-from openssl_bio._core._lib import CData, ffi, lib, needs
+from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.connection import ConnectionCore
-from openssl_bio._core.early_data import EarlyData
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
 from openssl_bio._core.resumption import resume_from_cache
-from openssl_bio._core.signatures import signature_name
+from openssl_bio._core.verification import Demand
 from openssl_bio._core.views import seen_as
 from openssl_bio.stdlib._bio import fitted, transport
-from openssl_bio.stdlib._certificates import certificate_dict, der
-from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
-from openssl_bio.stdlib._constants import CHANNEL_BINDING_TYPES, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
+from openssl_bio.stdlib._callbacks import Callbacks
+from openssl_bio.stdlib._certificates import der
+from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
+from openssl_bio.stdlib._constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from openssl_bio.stdlib._errors import FACE, IO_ERRORS, SETUP_ERRORS, described
+from openssl_bio.stdlib._key_files import KeyFiles
 from openssl_bio.stdlib._names import is_address, refuse_unusable
+from openssl_bio.stdlib._negotiated import Negotiated
 from openssl_bio.stdlib._session import SSLSession
+from openssl_bio.stdlib._settings import Settings
 from openssl_bio.stdlib._shadow import shadow
+from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
+    from openssl_bio._core.context import ContextCore, Generation
     from openssl_bio.SSL import Connection
     from openssl_bio.stdlib._bio import MemoryBIO
     from openssl_bio.stdlib._context import SSLContext
 
 __all__ = ["SSLObject"]
 
-_EXPORTER_LABEL = b"EXPORTER-Channel-Binding"  # RFC 9266
+
 _IS_SHUTDOWN = ErrorRecord(
     lib.ERR_LIB_SSL << 23 | lib.SSL_R_PROTOCOL_IS_SHUTDOWN, "SSL routines", "protocol is shutdown"
 )
@@ -69,10 +74,14 @@ def _writable(buffer: Any) -> memoryview:
 
 
 @hot("read", "write", "do_handshake")
-class SSLObject(EarlyData, ssl.SSLObject):
+class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObject):
     """A TLS connection without input or output of its own: what `SSLContext.wrap_bio` returns.
 
     Methods that need bytes from the peer raise ``ssl.SSLWantReadError`` until those are in the incoming BIO.
+
+    What can be set on a context can be set on one connection by the same names, where libssl has it for one: it starts
+    with what its context had, and its settings are its own until its handshake begins. A setter raises ValueError then,
+    except in the callback for the ClientHello (`set_client_hello_callback`).
     """
 
     _errors: ClassVar[ErrorTable] = IO_ERRORS
@@ -82,6 +91,7 @@ class SSLObject(EarlyData, ssl.SSLObject):
     _context: SSLContext
     _server_side: bool
     _server_hostname: str | None
+    _post_handshake_auth = False
     _owner: weakref.ref[Any]
     _is_end_told = False  # read() has returned that there is no more
 
@@ -125,9 +135,11 @@ class SSLObject(EarlyData, ssl.SSLObject):
         self._owner = weakref.ref(self if owner is None else owner)
         ConnectionCore.__init__(self, context, incoming, outgoing)
         self._set_role(server=self._server_side)
+        self._post_handshake_auth = context.post_handshake_auth
         if server_hostname is not None:
             self._configure_hostname(server_hostname)
-        self._configure_post_handshake()
+        if self._post_handshake_auth:
+            self._configure_post_handshake()
         if session is not None:
             self.session = session
         elif not server_side:
@@ -145,18 +157,88 @@ class SSLObject(EarlyData, ssl.SSLObject):
             self._set_verify_host(name, self.context._host_flags_in_use)
 
     def _configure_post_handshake(self) -> None:
-        if not self.context.post_handshake_auth:
-            return
+        wanted = self._post_handshake_auth
         with self._guard:
             if not self._server_side:
-                lib.SSL_set_post_handshake_auth(self.ssl, 1)
+                lib.SSL_set_post_handshake_auth(self.ssl, wanted)
                 return
             mode = lib.SSL_get_verify_mode(self.ssl)
             if mode & lib.SSL_VERIFY_PEER:
-                lib.SSL_set_verify(self.ssl, mode | lib.SSL_VERIFY_POST_HANDSHAKE, ffi.NULL)
+                later = lib.SSL_VERIFY_POST_HANDSHAKE
+                lib.SSL_set_verify(self.ssl, mode | later if wanted else mode & ~later, ffi.NULL)
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
+    # -- settings of this connection alone --------------------------------------------------------------------------
+
+    def _to_set(self, name: str) -> SSLObject:
+        begun = self._guard.callbacks or not self._get(lib.SSL_in_before)
+        if begun and not self._is_told_client_hello:
+            raise ValueError(f"Cannot set {name} after the handshake has begun.")
+        return self
+
+    def _to_get(self) -> SSLObject:
+        return self
+
+    @property
+    def _protocol_in_use(self) -> ssl._SSLMethod:
+        return self.context.protocol
+
+    def _is_only(self, side: ssl._SSLMethod) -> bool:
+        return self._server_side == (side == PROTOCOL_TLS_SERVER)
+
+    def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
+        super()._set_verify(mode, callback, value)
+        self._configure_post_handshake()
+
+    def _refuse_session(self, demand: Demand, context: ContextCore, generation: Generation) -> None:
+        try:
+            super()._refuse_session(demand, context, generation)
+        except ValueError:
+            if self._resumes is None or not lib.SSL_in_before(self.ssl):
+                raise
+            self._forget_session()  # the handshake will be a full one, as when the session is set later
+
+    @property
+    def check_hostname(self) -> bool:
+        """The server's certificate must be for `server_hostname`; setting it demands a certificate.
+
+        ValueError if there is no `server_hostname`.
+        """
+        return self._demand.host is not None
+
+    @check_hostname.setter
+    def check_hostname(self, value: object) -> None:
+        target = self._to_set("check_hostname")
+        if not value:
+            target._unset_verify_host()
+            return
+        if self._server_hostname is None:
+            raise ValueError("check_hostname requires server_hostname")
+        if self._present_verify_mode() == CERT_NONE:
+            self._use_verify_mode(CERT_REQUIRED)
+        target._set_verify_host(self._server_hostname, self.context._host_flags_in_use)
+
+    @property
+    def post_handshake_auth(self) -> bool:
+        """A TLS 1.3 server may ask for the client's certificate later (`verify_client_post_handshake`)."""
+        return self._post_handshake_auth
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, value: object) -> None:
+        self._to_set("post_handshake_auth")._post_handshake_auth = bool(value)
+        self._configure_post_handshake()
+
+    @property
+    def security_level(self) -> int:
+        """OpenSSL's security level, 0 to 5; it is set by ``@SECLEVEL=`` in `set_ciphers`."""
+        return self._get_security_level()
+
+    def get_ciphers(self) -> list[dict[str, Any]]:
+        """The ciphers that may be negotiated, best first."""
+        with self._guard:
+            return [cipher_dict(cipher) for cipher in ciphers(lib.SSL_get_ciphers(self.ssl))]
 
     # -- errors -----------------------------------------------------------------------------------------------------
 
@@ -360,112 +442,6 @@ class SSLObject(EarlyData, ssl.SSLObject):
         """
         self._new_session_ticket()
         self._handshake()
-
-    # -- certificates -----------------------------------------------------------------------------------------------
-
-    def getpeercert(self, binary_form: bool = False) -> Any:
-        """The peer's certificate as a dict, or in DER.
-
-        None if there is none; {} instead of a dict if it was not verified; ValueError before the end of the handshake.
-        """
-        if not self._is_finished():
-            raise ValueError("handshake not done yet")
-        certificate = self._peer_certificate()
-        if certificate is None:
-            return None
-        if binary_form:
-            return der(certificate)
-        verified = self._get(lib.SSL_get_verify_mode) & lib.SSL_VERIFY_PEER
-        return certificate_dict(certificate) if verified else {}
-
-    def get_verified_chain(self) -> list[bytes]:
-        """The chain that verification built, in DER; [] if there is none."""
-        return [der(certificate) for certificate in self._chain(lib.SSL_get0_verified_chain) or []]
-
-    def get_unverified_chain(self) -> list[bytes]:
-        """What the peer sent, in DER, its own certificate first; [] if it sent none."""
-        chain = self._chain(lib.SSL_get_peer_cert_chain)
-        own = self._peer_certificate() if self._server_side else None
-        return [der(certificate) for certificate in ([own] if own is not None else []) + (chain or [])]
-
-    # -- what was negotiated ----------------------------------------------------------------------------------------
-
-    def version(self) -> str | None:
-        """The protocol version, such as ``TLSv1.3``, or None before the end of the handshake."""
-        return (self._get_text(lib.SSL_get_version) or b"").decode() if self._is_finished() else None
-
-    def cipher(self) -> Cipher | None:
-        """The cipher in use: its name, the protocol it belongs to, its secret bits; None before there is one."""
-        found: Cipher | None = self._get_cipher(cipher_tuple)
-        return found
-
-    def shared_ciphers(self) -> list[Cipher] | None:
-        """On a server, those of its ciphers that the client offered; None on a client."""
-        with self._guard:
-            ours, theirs = lib.SSL_get_ciphers(self.ssl), lib.SSL_get_client_ciphers(self.ssl)
-            if ffi.NULL in (ours, theirs):
-                return None
-            offered = {lib.SSL_CIPHER_get_id(cipher) for cipher in ciphers(theirs)}
-            return [cipher_tuple(cipher) for cipher in ciphers(ours) if lib.SSL_CIPHER_get_id(cipher) in offered]
-
-    def compression(self) -> str | None:
-        """The compression in use, or None."""
-        with self._guard:
-            method = lib.SSL_get_current_compression(self.ssl)
-            return None if method == ffi.NULL else ffi.string(lib.SSL_COMP_get_name(method)).decode()
-
-    def selected_alpn_protocol(self) -> str | None:
-        """The protocol that ALPN chose, or None."""
-        return self._selected(lib.SSL_get0_alpn_selected).decode("ascii") or None
-
-    def selected_npn_protocol(self) -> str | None:
-        """The protocol that NPN chose on TLS 1.2, or None; DeprecationWarning."""
-        warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
-        if not hasattr(lib, "SSL_get0_next_proto_negotiated"):
-            return None
-        return self._selected_npn().decode("ascii", "replace") or None
-
-    def group(self) -> str | None:
-        """The group of the key exchange, such as ``x25519``, or None before it."""
-        return self._get_group()
-
-    @needs("SSL_get0_peer_signature_name", "OpenSSL 3.5")
-    def client_sigalg(self) -> str | None:
-        """What the client signed with to prove its certificate, or None."""
-        return self._signature_name(of_peer=self._server_side)
-
-    @needs("SSL_get0_peer_signature_name", "OpenSSL 3.5")
-    def server_sigalg(self) -> str | None:
-        """What the server signed with to prove its certificate, or None."""
-        return self._signature_name(of_peer=not self._server_side)
-
-    def _signature_name(self, *, of_peer: bool) -> str | None:
-        with self._guard:
-            return signature_name(self.ssl, of_peer=of_peer)
-
-    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """Bytes that both ends of this connection share, and no other connection has; None before the handshake.
-
-        ``tls-unique`` (RFC 5929) up to TLS 1.2, ``tls-exporter`` (RFC 9266) on TLS 1.3. ValueError for other types,
-        and for a type that the version in use has no meaning for.
-        """
-        if cb_type not in CHANNEL_BINDING_TYPES:
-            raise ValueError(f"{cb_type!r} channel binding type not implemented")
-        if not self._is_finished():
-            return None
-        is_new = self._get(lib.SSL_version) >= lib.TLS1_3_VERSION
-        if is_new and cb_type == "tls-unique":
-            raise ValueError("tls-unique is not defined for TLS 1.3 (RFC 9266): use tls-exporter")
-        if not is_new and cb_type == "tls-exporter":
-            raise ValueError("tls-exporter is for TLS 1.3: use tls-unique")
-        if is_new:
-            return self._export(_EXPORTER_LABEL, 32, b"")
-        # Whose Finished message came first: the client's, or on resumption the server's.
-        ours = self.session_reused == self._server_side
-        return self._get_bytes(lib.SSL_get_finished if ours else lib.SSL_get_peer_finished) or None
-
-    def _is_finished(self) -> bool:
-        return bool(self._get(lib.SSL_is_init_finished))
 
 
 shadow(SSLObject, ssl.SSLObject)

@@ -24,11 +24,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from openssl_bio._core.channel_binding import refuse_other_bindings
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.pump import SocketPump
+from openssl_bio.stdlib._callbacks import Callbacks
 from openssl_bio.stdlib._errors import IO_ERRORS, described
+from openssl_bio.stdlib._key_files import KeyFiles
+from openssl_bio.stdlib._settings import Settings
+from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
+    from openssl_bio._core.credential import Credential
     from openssl_bio.stdlib._context import SSLContext
     from openssl_bio.stdlib._object import SSLObject
 
@@ -204,8 +210,12 @@ class SocketObject:
         return self._plain()
 
 
-class SSLSocket(ssl.SSLSocket):
-    """A socket with TLS: what `SSLContext.wrap_socket` returns."""
+class SSLSocket(Settings, Callbacks, Stapling, KeyFiles, ssl.SSLSocket):
+    """A socket with TLS: what `SSLContext.wrap_socket` returns.
+
+    It can be given settings of its own, as `SSLObject` says, between ``wrap_socket(do_handshake_on_connect=False)`` of
+    a socket that is connected, and `do_handshake`. ValueError later, and where there is no connection yet.
+    """
 
     _sslobj: SocketObject | None
 
@@ -240,6 +250,66 @@ class SSLSocket(ssl.SSLSocket):
             raise ValueError("No SSL wrapper around " + str(self))
         return self._sslobj
 
+    # -- settings of this connection alone --------------------------------------------------------------------------
+
+    def _to_set(self, name: str) -> SSLObject:
+        return self._to_get()._to_set(name)
+
+    def _to_get(self) -> SSLObject:
+        connection: SSLObject = self._tls()._connection
+        return connection
+
+    @property
+    def _protocol_in_use(self) -> ssl._SSLMethod:
+        return self._to_get()._protocol_in_use
+
+    def _is_only(self, side: ssl._SSLMethod) -> bool:
+        return self._to_get()._is_only(side)
+
+    @property
+    def check_hostname(self) -> bool:
+        """As `SSLObject.check_hostname`."""
+        return self._to_get().check_hostname
+
+    @check_hostname.setter
+    def check_hostname(self, value: object) -> None:
+        self._to_get().check_hostname = value
+
+    @property
+    def post_handshake_auth(self) -> bool:
+        """As `SSLObject.post_handshake_auth`."""
+        return self._to_get().post_handshake_auth
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, value: object) -> None:
+        self._to_get().post_handshake_auth = value
+
+    @property
+    def security_level(self) -> int:
+        """As `SSLObject.security_level`."""
+        return self._to_get().security_level
+
+    def get_ciphers(self) -> list[dict[str, Any]]:
+        """As `SSLObject.get_ciphers`."""
+        return self._to_get().get_ciphers()
+
+    def use_credentials(self, *credentials: Credential) -> None:
+        """As `SSLContext.use_credentials`, for this connection."""
+        self._to_get().use_credentials(*credentials)
+
+    # -- suspended callbacks ----------------------------------------------------------------------------------------
+
+    @property
+    def suspended(self) -> str | None:
+        """As `SSLObject.suspended`."""
+        return self._to_get().suspended
+
+    def resume_handshake(self, answer: object) -> None:
+        """As `SSLObject.resume_handshake`; `do_handshake` goes on then."""
+        self._to_get().resume_handshake(answer)
+
+    # -- what there is ----------------------------------------------------------------------------------------------
+
     def get_verified_chain(self) -> list[bytes]:
         """As `SSLObject.get_verified_chain`."""
         chain: list[bytes] = self._tls().get_verified_chain()
@@ -270,6 +340,19 @@ class SSLSocket(ssl.SSLSocket):
         """As `SSLObject.server_sigalg`."""
         name: str | None = self._tls().server_sigalg()
         return name
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        """As `SSLObject.get_channel_binding`; None also where there is no TLS."""
+        if self._sslobj is None:
+            refuse_other_bindings(cb_type)
+            return None
+        binding: bytes | None = self._sslobj.get_channel_binding(cb_type)
+        return binding
+
+    def export_keying_material(self, label: str | bytes, length: int, context: Any = None) -> bytes:
+        """As `SSLObject.export_keying_material`."""
+        material: bytes = self._tls().export_keying_material(label, length, context)
+        return material
 
     def new_session_ticket(self) -> None:
         """As `SSLObject.new_session_ticket`."""
