@@ -62,6 +62,7 @@ UNREACHED: dict[str, str] = {
 # Places that no scenario comes to, and why.
 PLACES = {
     "BIO_new in engine.py": "of the reference engine",
+    "BIO_read in engine.py": "the one-call form takes until there is nothing, which a failure is; its other is reached",
     "BIO_new in pump.py": "bytes that come before those of a socket; its other place is reached",
     "BIO_write in pump.py": "the same",
     "X509_VERIFY_PARAM_set1_host in connection.py": "only frees, where there is no name; its other place is reached",
