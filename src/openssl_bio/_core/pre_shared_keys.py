@@ -21,10 +21,13 @@ from openssl_bio._core.pointers import fill, taken
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
 
-__all__ = ["HASHES", "psk_identity"]
+__all__ = ["ASKS_CLIENTS", "ASKS_SERVERS", "HASHES", "psk_identity"]
 
 # The hashes that a key may be for on TLS 1.3; the first is meant where none is told (RFC 8446, section 4.2.11).
 HASHES = ("sha256", "sha384")
+# What libssl calls up to TLS 1.2, and on TLS 1.3: below.
+ASKS_CLIENTS = lib.py_psk_client, lib.py_psk_use_session
+ASKS_SERVERS = lib.py_psk_server, lib.py_psk_find_session
 _NOBODY = (b"", b"")
 _marks = itertools.count(1)
 

@@ -21,6 +21,7 @@ from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.guard import Guard
 from openssl_bio._core.identity import Identity, copied_certificate, shared_key
 from openssl_bio._core.pointers import own
+from openssl_bio._core.pre_shared_keys import ASKS_CLIENTS, ASKS_SERVERS
 from openssl_bio._core.views import seen_as
 
 Call = Callable[[CData], Any]
@@ -294,7 +295,7 @@ class TwinSettings(ABC):
 
     def _on_psk_client(self, callback: Callable[..., Any] | None, value: object) -> None:
         """Ask ``callback(connection, hint or None)`` for an identity and a key; None for nobody."""
-        old, new = (ffi.NULL, ffi.NULL) if callback is None else (lib.py_psk_client, lib.py_psk_use_session)
+        old, new = (ffi.NULL, ffi.NULL) if callback is None else ASKS_CLIENTS
 
         def on_context(ctx: CData) -> None:
             lib.SSL_CTX_set_psk_client_callback(ctx, old)
@@ -308,7 +309,7 @@ class TwinSettings(ABC):
 
     def _on_psk_server(self, callback: Callable[..., Any] | None, value: object, hint: bytes | None) -> None:
         """Ask ``callback(connection, identity)`` for the key; None for nobody."""
-        old, new = (ffi.NULL, ffi.NULL) if callback is None else (lib.py_psk_server, lib.py_psk_find_session)
+        old, new = (ffi.NULL, ffi.NULL) if callback is None else ASKS_SERVERS
         text = ffi.NULL if hint is None else hint
 
         def on_context(ctx: CData) -> int:
