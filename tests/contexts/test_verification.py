@@ -28,7 +28,7 @@ def told(error: Any) -> tuple[int, str, int, str | None, list[bytes]]:
         return error.code, error.message, error.depth, error.name, ders(error.chain)
     assert isinstance(error, ssl.SSLCertVerificationError)
     code, message = error.verify_code, error.verify_message
-    return code, message, error.verify_depth, error.verify_name, error.verify_chain  # type: ignore[attr-defined]
+    return code, message, error.depth, error.name, error.chain  # type: ignore[attr-defined]
 
 
 def with_name(face: Face, pair: Any, name: str) -> Any:

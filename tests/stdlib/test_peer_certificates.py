@@ -84,7 +84,7 @@ def test_of_clients(version: Any, root: Issued, leaf: Issued) -> None:
 
 
 def refusal(error: Any, leaf: Issued) -> tuple[Any, ...]:
-    return error.verify_code, error.verify_depth, error.verify_name, names_of(error.verify_chain, leaf)
+    return error.verify_code, error.depth, error.name, names_of(error.chain, leaf)
 
 
 def test_after_a_failure(version: Any, leaf: Issued) -> None:

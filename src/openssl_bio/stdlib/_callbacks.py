@@ -153,9 +153,9 @@ class Callbacks(Settable):
 
         ``chain`` is a list of certificates in DER: the chain that was built, the peer's own first. ``error`` is None,
         or the ``ssl.SSLCertVerificationError`` that is raised if the chain is refused; besides Python's attributes it
-        has ``verify_depth``, ``verify_name``, and ``verify_chain``, which is what the peer sent. The callback returns
-        True to accept, whatever was found wrong, False to refuse, or `openssl_bio.SUSPEND` to give its answer later
-        with ``resume_handshake()``; a server cannot suspend, and gets a RuntimeError. TypeError for anything else.
+        has ``depth``, ``name``, and ``chain``, which is what the peer sent. The callback returns True to accept,
+        whatever was found wrong, False to refuse, or `openssl_bio.SUSPEND` to give its answer later with
+        ``resume_handshake()``; a server cannot suspend, and gets a RuntimeError. TypeError for anything else.
 
         None lets OpenSSL decide. ValueError if ``verify_mode`` is ``CERT_NONE``, which ignores every verdict.
         """

@@ -265,8 +265,8 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         error: Any = described(ssl.SSLCertVerificationError, 1, record, record.reason, f": {message}")
         error.verify_code, error.verify_message = code, message
         # What Python's has not: how far from the peer's own certificate, which name was verified, what was sent.
-        error.verify_depth, error.verify_name = refusal.depth, refusal.name
-        error.verify_chain = [der(certificate) for certificate in refusal.chain]
+        error.depth, error.name = refusal.depth, refusal.name
+        error.chain = [der(certificate) for certificate in refusal.chain]
         assert isinstance(error, ssl.SSLCertVerificationError)
         return error
 
