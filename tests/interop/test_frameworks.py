@@ -327,8 +327,11 @@ async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while await reader.readline() not in (b"\r\n", b""):
         pass
     far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(target.rpartition(":")[2]))
-    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    await asyncio.gather(pipe(reader, far_writer), pipe(far_reader, writer))
+    try:
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pipe(reader, far_writer), pipe(far_reader, writer))
+    finally:
+        far_writer.transport.abort()
 
 
 def test_urllib3_tls_in_tls(server: Any, client: Any) -> None:

@@ -86,6 +86,14 @@ def test_what_is_no_name_is_refused(name: str, checked: bool) -> None:
         context.wrap_socket(near, server_hostname=WRONG[name], do_handshake_on_connect=False)
 
 
+def test_a_refused_name_closes_the_socket() -> None:
+    """As in Python 3.13."""
+    near, far = socket.socketpair()
+    with far, pytest.raises(UnicodeError):
+        stdlib.create_default_context().wrap_socket(near, server_hostname=".example")
+    assert near.fileno() == -1
+
+
 TRIED: dict[str, Callable[[], Any]] = {
     "str": lambda: "localhost",
     "bytes": lambda: b"localhost",

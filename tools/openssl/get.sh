@@ -3,7 +3,7 @@
 #
 # Put OpenSSL VERSION (3.5) from Debian's SUITE into DIR/TAG/include and DIR/TAG/lib, without installing anything.
 # The static libraries of libssl-dev are relinked: the shared ones of a newer suite want a newer glibc than this one.
-# Where the suite has a FIPS provider, it is in DIR/TAG/modules.
+# Where the suite has a FIPS provider that works here, it is in DIR/TAG/modules.
 # Exit status 75: the suite could not be reached, or no longer has that version.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -47,7 +47,9 @@ mkdir "$out/include" "$out/lib"
 cp -r "$out/root/usr/include/openssl" "$out/include/"
 cp -r "$out"/root/usr/include/*/openssl "$out/include/" 2>/dev/null || true
 mkdir "$out/modules"
-cp "$out"/root/usr/lib/*/ossl-modules/fips.so "$out/modules/" 2>/dev/null || true
+fips=$(echo "$out"/root/usr/lib/*/ossl-modules/fips.so)
+# One of a newer suite may want a newer glibc than this one, too.
+"${PYTHON:-python3}" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$fips" 2>/dev/null && cp "$fips" "$out/modules/"
 static=$(dirname "$(find "$out/root" -name libssl.a)")
 
 gcc -std=c11 -O2 -fPIC -c "$here/shim.c" -o "$out/shim.o"

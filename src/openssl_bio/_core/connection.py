@@ -431,6 +431,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
     @contextmanager
     def _demanding(self, demand: Demand) -> Iterator[None]:
         """Set in the block what is demanded from now on; if that fails, it is what it was."""
+        resumed = self._resumes
         self._refuse_session(demand, self._context, self._generation)
         before = self._demand, self._demand_is_mixed
         try:
@@ -439,6 +440,8 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
         except BaseException:
             self._demand, self._demand_is_mixed = before
             self._separate_sessions()
+            if resumed is not None and self._resumes is None:
+                self._set_session(resumed)
             raise
 
     def _record_demand(self, demand: Demand) -> None:

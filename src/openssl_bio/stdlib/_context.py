@@ -159,11 +159,16 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
         """A connection over a stream socket, which it takes over; ``sock`` itself is left without one.
 
         ``server_hostname`` and ``initial`` are as in `wrap_bio`; with ``initial`` the socket has to be connected,
-        OSError otherwise.
+        OSError otherwise. A name that is refused closes the socket.
         """
-        early, name = octets(initial, "initial"), encoded_hostname(server_hostname)
-        if name and not server_side:
-            refuse_unusable(name)
+        early = octets(initial, "initial")
+        try:
+            name = encoded_hostname(server_hostname)
+            if name and not server_side:
+                refuse_unusable(name)
+        except BaseException:
+            sock.close()  # as in Python 3.13: who gives a socket away need not close it
+            raise
         if early:
             sock.getpeername()
         wrapped = self.sslsocket_class._create(
