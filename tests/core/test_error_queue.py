@@ -90,6 +90,7 @@ ARGUMENTS: dict[str, Callable[[World], Any]] = {
     "curve": lambda _: crypto.get_elliptic_curve("prime256v1"),
     "context": lambda _: SSL.Context(SSL.TLS_METHOD),
     "session": lambda _: SSL.Session(),
+    "obj": lambda _: SSL.Connection(SSL.Context(SSL.TLS_METHOD)).ssl_object,
     "addr": lambda _: ("127.0.0.1", 1),
     "certificate_authority certobj cert issuer_cert": lambda w: w.certificate(),
     "certificate_authorities": lambda w: [w.certificate().get_subject()],

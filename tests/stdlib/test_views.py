@@ -101,11 +101,19 @@ def test_each_has_one_view(both: Both) -> None:
         assert isinstance(other, SSL.Connection)
         assert one.connection is one.connection is other
         assert other.ssl_object is other.ssl_object is one
+        assert SSL.Connection.from_ssl_object(one) is other
         assert isinstance(one.context, stdlib.SSLContext)
         assert isinstance(other.get_context(), SSL.Context)
         kept = one.context, other.get_context()
         assert kept == (one.context, other.get_context())
         assert one.server_side is (side == "server")
+
+
+def test_what_is_no_ssl_object(both: Both) -> None:
+    end = both.pyopenssl["client"]
+    for wrong in (end, end.get_context(), both.stdlib["client"].context, None, "one"):
+        with pytest.raises(TypeError, match=r"obj must be an openssl_bio\.stdlib\.SSLObject, not "):
+            SSL.Connection.from_ssl_object(wrong)
 
 
 def test_views_cannot_be_copied_or_made_again(both: Both) -> None:

@@ -8,6 +8,7 @@ from socket import MSG_PEEK
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from openssl_bio._core._lib import CData, lib
+from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
@@ -302,6 +303,16 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         and for DTLS, which an SSLObject is not for.
         """
         return cast("SSLObject", seen_as(self, "stdlib"))
+
+    @classmethod
+    def from_ssl_object(cls, obj: SSLObject) -> Connection:
+        """The connection of an `openssl_bio.stdlib.SSLObject`, as its own ``connection`` gives it: see `ssl_object`.
+
+        TypeError for anything else, also for an ``ssl.SSLObject`` of Python's.
+        """
+        if not isinstance(obj, ConnectionCore) or obj._face == FACE:
+            raise TypeError(f"obj must be an openssl_bio.stdlib.SSLObject, not {type(obj).__name__}")
+        return cast("Connection", seen_as(obj, FACE))
 
     def set_context(self, context: Context) -> None:
         """Go on with another context's certificate and callbacks; meant for the server name callback.
