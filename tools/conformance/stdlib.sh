@@ -39,6 +39,6 @@ cd "$tests"
 exec env -u SSL_CERT_FILE -u SSL_CERT_DIR PYTHONPATH="$here/src:$here/tools/conformance" PYTHONDONTWRITEBYTECODE=1 \
     PYTHONWARNINGS=ignore "$python" -m pytest -c "$work/pytest.ini" --rootdir "$tests" \
     -p swap -p expected --differences="$work/differences.txt" -p no:cacheprovider -q -rfE --tb=short --timeout 60 \
-    --reruns 5 --only-rerun 'ConnectionRe' --only-rerun 'ConnectionAborted' --only-rerun 'BrokenPipe' \
+    --reruns 9 --only-rerun 'ConnectionRe' --only-rerun 'ConnectionAborted' --only-rerun 'BrokenPipe' \
     --may-skip 'Windows' --may-skip 'locale-specific' --may-skip 'local time' --may-skip 'Resource ' \
     --may-skip 'SSLv' --may-skip 'TLSv1 is' --may-skip 'TLSv1_1 is' --may-skip 'Test only works' "$@"
