@@ -274,15 +274,12 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
     def get_ciphers(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The ciphers that may be negotiated, best first."""
         with self._guard, clean_queue:
-            connection = self._errors_checked(lib.SSL_new(self._current().ctx))
+            connection = lib.SSL_new(self._current().ctx)
+            self._errors.check(connection != ffi.NULL, "SSL_new")
             try:
                 return [cipher_dict(cipher) for cipher in ciphers(lib.SSL_get_ciphers(connection))]
             finally:
                 lib.SSL_free(connection)
-
-    def _errors_checked(self, pointer: CData) -> CData:
-        self._errors.check(pointer != ffi.NULL, "SSL_new")
-        return pointer
 
     def get_groups(self, *, include_aliases: bool = False) -> list[str]:
         """The groups that this OpenSSL and the protocol versions of the context allow."""
