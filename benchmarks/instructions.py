@@ -29,6 +29,8 @@ MEASURED = {
     "until_dry": (200, 1),
     "small_records": (3, 1 / 1000),
     "bulk_16k": (6, 1 / 16),
+    "handshake": (20, 1),
+    "resumption": (20, 1),
     "connection": (100, 1),
     "pending": (1000, 1),
 }

@@ -6,7 +6,6 @@ BIO *SSL_get_rbio(const SSL *ssl);
 BIO *SSL_get_wbio(const SSL *ssl);
 SSL_CTX *SSL_set_SSL_CTX(SSL *ssl, SSL_CTX *ctx);
 void *SSL_get_ex_data(const SSL *ssl, int index);
-int SSL_set_ex_data(SSL *ssl, int index, void *data);
 int SSL_get_ex_data_X509_STORE_CTX_idx(void);
 int SSL_set_retry_verify(SSL *ssl);
 

@@ -11,7 +11,7 @@ raises waits in the connection's list, for the engine to raise it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from openssl_bio._core._lib import CData, called_by_c, ffi, lib
 from openssl_bio._core.callbacks import ErrorsAside
@@ -97,11 +97,13 @@ class Queue:
             return int(lib.obio_queue_size(self._pointer))
 
 
-class ForeignBio(NamedTuple):
-    """A BIO made of a Python object, and the handle that must live as long as any reference to it."""
+class ForeignBio:
+    """A BIO made of a Python object: ``_pointer``. It must live as long as any reference to the BIO."""
 
-    pointer: CData
-    handle: object
+    __slots__ = ("_handle", "_pointer")
+
+    def __init__(self, pointer: CData, handle: CData) -> None:
+        self._pointer, self._handle = pointer, handle
 
 
 class _Foreign:

@@ -14,18 +14,18 @@ from __future__ import annotations
 import ipaddress
 import os
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.bio import ByteBox
-from openssl_bio._core.callbacks import HANDLE_INDEX
+from openssl_bio._core.bio import ByteBox, ForeignBio
 from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.credential import Credential
-from openssl_bio._core.engines import Guard, foreign_bio
+from openssl_bio._core.engines import Guard, Queue, foreign_bio
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.getters import Getters
 from openssl_bio._core.identity import Identity
@@ -62,6 +62,28 @@ _COPIED = frozenset(
 )
 
 
+class _Pins:
+    """What must outlive an SSL: the handle that leads from it to its connection, and what C points at."""
+
+    __slots__ = ("_kept", "handle")
+
+    def __init__(self, handle: CData) -> None:
+        self.handle = handle
+        self._kept: dict[str, Any] | None = None
+
+    def keep(self, name: str, thing: Any) -> Any:
+        """Keep one thing, instead of the one that had this name."""
+        if self._kept is None:
+            self._kept = {}
+        self._kept[name] = thing
+        return thing
+
+    def free(self, ssl: CData) -> None:
+        """Free the SSL, and then let go of all."""
+        lib.obio_free(ssl)
+        self._kept = None
+
+
 class ConnectionCore(Getters, TwinSettings, Suspendable):
     """A connection over memory; the faces name its methods."""
 
@@ -69,51 +91,44 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
     _speaker: ConnectionCore | None = None  # the view that is being used
     _client_hello = b""  # the last one that came, if anybody asked
 
+    # What a connection is made with; one that stays as it was made keeps none of it.
+    _is_initialised = False
+    _demand_is_mixed = False  # it changed after the handshake had begun
+    _trusts_otherwise = False  # than the context that seals and opens its tickets
+    _session_id_context: bytes | None = None  # the connection's own
+    _is_separate = False  # it has another session id context than its SSL_CTX
+    _resumes: SessionCore | None = None
+    _given_psk = 0, b""  # on TLS 1.3: the mark of the key that was given last, and its name
+    _is_choosing = False  # the callback for the server name runs, which may change the context
+    _is_choosing_credentials = False
+    _is_told_client_hello = False  # its callback runs
+    _has_own_ctx = False
+    _identity = _OF_CONTEXT
+    _own_settings: Mapping[str, Call] = MappingProxyType({})
+    _own_values: Mapping[str, Any] = MappingProxyType({})
+    _own_callbacks: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+    _installers: Mapping[str, Call] = MappingProxyType({})  # what installs them in an SSL_CTX
+
     # What a client is told when the callback for its server name raises.
     _servername_alert: ClassVar[int] = lib.SSL_AD_UNRECOGNIZED_NAME
 
     def __init__(
-        self, context: ContextCore, incoming: CData | ByteBox | None = None, outgoing: CData | ByteBox | None = None
+        self, context: ContextCore, incoming: Queue | ByteBox | None = None, outgoing: Queue | ByteBox | None = None
     ) -> None:
-        """Connect over these BIOs, or Python objects like ``ssl.MemoryBIO``, or memory of the connection's own."""
+        """Connect over these queues, or Python objects like ``ssl.MemoryBIO``, or memory of the connection's own."""
         self._refuse_second_init()
-        generation = context._use()
-        handle = ffi.new_handle(weakref.ref(self))
-        pins: dict[str, CData] = {}
-
-        def free(ssl: CData) -> None:
-            lib.obio_free(ssl)
-            pins.clear()
-            _ = handle
-
-        ssl = own(lib.SSL_new(generation.ctx), free, self._errors, "SSL_new")
-        self._pins = pins
+        generation, errors = context._use(), self._errors
+        self._pins = pins = _Pins(ffi.new_handle(weakref.ref(self)))
+        ssl = own(lib.obio_new(generation.ctx, pins.handle), pins.free, errors, "SSL_new")
         self._guard, self._pending = Guard(), []
-        self._context = original_of(context)
+        self._context, self._is_initialised = original_of(context), True
         self._generation = self._first_generation = generation
         self._demand = generation.demand
-        self._demand_is_mixed = False  # it changed after the handshake had begun
-        self._trusts_otherwise = False  # than the context that seals and opens its tickets
-        self._session_id_context: bytes | None = None  # the connection's own
-        self._is_separate = False  # it has another session id context than its SSL_CTX
-        self._resumes: SessionCore | None = None
-        self._given_psk = 0, b""  # on TLS 1.3: the mark of the key that was given last, and its name
-        self._is_choosing = False  # the callback for the server name runs, which may change the context
-        self._is_choosing_credentials = False
-        self._is_told_client_hello = False  # its callback runs
-        self._has_own_ctx = False
-        self._identity = _OF_CONTEXT
-        self._own_settings: dict[str, Call] = {}
-        self._own_values: dict[str, Any] = {}
-        self._own_callbacks: dict[str, Callable[..., Any]] = {}
-        self._installers: dict[str, Call] = {}  # what installs them in an SSL_CTX
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
         super().__init__(ssl, self._bio("incoming", incoming), self._bio("outgoing", outgoing))
-        self._errors.check(lib.SSL_set_ex_data(ssl, HANDLE_INDEX, handle), "SSL_set_ex_data")
-        lib.SSL_set_mode(ssl, lib.SSL_MODE_AUTO_RETRY)
         keys = generation.settings.get("ticket_keys")
         if keys is not None and isinstance(keys.value, TicketKeys):
-            self._errors.check(lib.obio_ticket_keys_use(ssl, keys.value._ring), "SSL_set_ex_data")
+            errors.check(lib.obio_ticket_keys_use(ssl, keys.value._ring), "SSL_set_ex_data")
         guard = generation.settings.get("replay_guard")
         if guard is not None and guard.value is not None:
             lib.SSL_set_options(ssl, lib.SSL_OP_NO_ANTI_REPLAY)
@@ -121,21 +136,22 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
 
     def _refuse_second_init(self) -> None:
         """RuntimeError if this is a connection already; nothing of it is replaced."""
-        if "_context" in self.__dict__:
+        if self._is_initialised:
             raise RuntimeError("the connection was initialised before")
 
     if not TYPE_CHECKING:  # mypy would believe in any attribute
 
         def __getattr__(self, name: str) -> Any:
             """For what is missing: RuntimeError if ``__init__`` has not run, as the C engine's methods raise."""
-            if "_context" not in self.__dict__ and not name.startswith("__"):
+            if not self._is_initialised and not name.startswith("__"):
                 raise RuntimeError(NOT_INITIALISED)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
-    def _bio(self, name: str, given: CData | ByteBox | None) -> CData | None:
-        if given is None or isinstance(given, ffi.CData):
+    def _bio(self, name: str, given: Queue | ByteBox | None) -> Queue | ForeignBio | None:
+        if given is None or isinstance(given, Queue):
             return given
-        bio, self._pins[name] = foreign_bio(given, self._guard, self._pending, self._errors)
+        bio = foreign_bio(given, self._guard, self._pending, self._errors)
+        self._pins.keep(name, bio)
         return bio
 
     def _error(self, outcome: Outcome) -> BaseException:
@@ -168,8 +184,7 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
 
     def _pin(self, name: str, data: bytes) -> CData:
         """A C copy of bytes that libssl reads later, kept as long as the SSL."""
-        self._pins[name] = ffi.new("unsigned char[]", data)
-        return self._pins[name]
+        return self._pins.keep(name, ffi.new("unsigned char[]", data))
 
     # -- what setting means for a connection (see `twins`) ----------------------------------------------------------
 
@@ -185,7 +200,8 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
             if detail:  # what fails may leave an SSL half changed: it is tried on an SSL_CTX that nobody uses
                 errors.check(calls[0](self._context._scratch()), detail)
             apply(self.ssl)
-            self._own_settings[name], self._own_values[name] = apply, value
+            self._own_settings = {**self._own_settings, name: apply}
+            self._own_values = {**self._own_values, name: value}
 
     def _ask(self, calls: tuple[Call, Call]) -> int:
         return int(self._get(calls[1]))
@@ -287,13 +303,15 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
                     self._move_to_own_ctx()
                 install(self._generation.ctx)
                 self._generation.callbacks[name] = told
-            self._own_callbacks[name], self._own_values[name] = told, value
-            self._installers[name] = install
+            self._own_callbacks = {**self._own_callbacks, name: told}
+            self._own_values = {**self._own_values, name: value}
+            self._installers = {**self._installers, name: install}
 
     def _unset_callback(self, name: str) -> None:
         """Do what libssl does without one: who has looked the callback up in the SSL_CTX is answered so."""
         with self._guard, self._demanding(self._with_staple(name, None)):
-            self._own_callbacks[name], self._own_values[name] = lambda *_arguments: _WITHOUT.get(name), None
+            self._own_callbacks = {**self._own_callbacks, name: lambda *_arguments: _WITHOUT.get(name)}
+            self._own_values = {**self._own_values, name: None}
 
     def use_credentials(self, *credentials: Credential) -> None:
         with self._guard:
@@ -316,16 +334,15 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
         with self._guard:
             super()._on_certificate(callback, value)
             install(self.ssl)  # the SSL has what the SSL_CTX had when it was made
-            self._own_settings["certificate"] = install
+            self._own_settings = {**self._own_settings, "certificate": install}
 
     def _set_copied(
         self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str = ""
     ) -> None:
         with self._guard:
             self._put(name, value, calls, detail)
-            self._own_callbacks.pop(name, None)
-            if callback is not None:
-                self._own_callbacks[name] = self._told(callback)
+            callbacks = {key: value for key, value in self._own_callbacks.items() if key != name}
+            self._own_callbacks = callbacks if callback is None else {**callbacks, name: self._told(callback)}
 
     def _move_to_own_ctx(self) -> None:
         before = self._generation
@@ -401,11 +418,8 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
 
     def _set_verify_host(self, host: str, flags: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS) -> None:
         """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
-        try:
-            name = str(ipaddress.ip_address(host))
-            is_address = True
-        except ValueError:
-            name, is_address = host.lower(), False
+        address = _address(host)
+        name, is_address = address or host.lower(), address is not None
         with self._guard, self._demanding(replace(self._demand, host=name)):
             param = lib.SSL_get0_param(self.ssl)
             # The other kind is forgotten last: where the new one fails, the old one is still verified.
@@ -465,20 +479,22 @@ class ConnectionCore(Getters, TwinSettings, Suspendable):
 
     def _separate_sessions(self) -> None:
         """Let this server connection's sessions be resumed only where at least the same is verified."""
-        usual = self._generation
-        name = usual.session_id_context if self._session_id_context is None else self._session_id_context
-        is_server = bool(lib.SSL_is_server(self.ssl))
+        usual, ssl = self._generation, self.ssl
+        is_server = bool(lib.SSL_is_server(ssl))
         if is_server and self._trusts_otherwise and self._demand.verifies:
             name = os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
         elif is_server:
-            name = session_id_context(name, usual.demand, self._demand)
+            own_name = self._session_id_context
+            name = session_id_context(
+                usual.session_id_context if own_name is None else own_name, usual.demand, self._demand
+            )
         else:  # libssl compares it on clients too: with that of a pre-shared key, which has none, or of a session
             name = b""
         separate = name != usual.session_id_context
         if separate or self._is_separate:
-            self._errors.check(lib.SSL_set_session_id_context(self.ssl, name, len(name)), "SSL_set_session_id_context")
-        session = lib.SSL_get_session(self.ssl)
-        if separate and session != ffi.NULL:
+            self._errors.check(lib.SSL_set_session_id_context(ssl, name, len(name)), "SSL_set_session_id_context")
+        session = lib.SSL_get_session(ssl) if separate else ffi.NULL
+        if session != ffi.NULL:
             done = lib.SSL_SESSION_set1_id_context(session, name, len(name))
             self._errors.check(done, "SSL_SESSION_set1_id_context")
         self._is_separate = separate
@@ -535,6 +551,16 @@ def _refuse(session: SessionCore, demand: Demand, context: ContextCore, generati
     missing = demand.missing(session.verified)
     if missing:
         raise ValueError(missing)
+
+
+def _address(host: str) -> str | None:
+    """An IP address in its usual form, None for anything else."""
+    if ":" not in host and not host[-1:].isdigit():  # few names need the long look
+        return None
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
 
 
 def _accept_as_is(_connection: object, _certificate: CData, _error: int, _depth: int, ok: int) -> int:

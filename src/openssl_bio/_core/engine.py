@@ -41,9 +41,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.bio import ForeignBio, Queue
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK, Guard
 from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
@@ -52,6 +53,8 @@ from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
 PIECE = 64 * 1024
 RECORD = 16 * 1024
 INT_MAX = 2**31 - 1
+
+Bio: TypeAlias = Queue | ForeignBio
 
 
 class Engine:
@@ -63,7 +66,7 @@ class Engine:
     _guard: Guard
     _pending: list[BaseException]  # what callbacks raised
 
-    def __init__(self, ssl: CData, incoming: CData | None = None, outgoing: CData | None = None) -> None:
+    def __init__(self, ssl: CData, incoming: Bio | None = None, outgoing: Bio | None = None) -> None:
         """Run on ``ssl``, whose ciphertext comes from and goes to these BIOs, or memory of its own."""
         self._failure: Outcome | None = None
         self._is_stuck = False  # a record was not written
@@ -74,8 +77,10 @@ class Engine:
         self._incoming = self._attached(lib.SSL_set0_rbio, incoming)
         self._outgoing = self._attached(lib.SSL_set0_wbio, outgoing)
 
-    def _attached(self, attach: Callable[[CData, CData], None], bio: CData | None) -> CData:
-        if bio is None:
+    def _attached(self, attach: Callable[[CData, CData], None], given: Bio | None) -> CData:
+        if given is not None:
+            bio = given._pointer
+        else:
             method = lib.obio_datagrams() if self._datagrams else lib.BIO_s_mem()
             self._errors.check(method != ffi.NULL, "obio_datagrams")
             bio = own(lib.BIO_new(method), lib.BIO_free, self._errors, "BIO_new")

@@ -13,7 +13,7 @@ from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, load_engine
-from openssl_bio._core.bio import ByteBox, ForeignBio
+from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK
 from openssl_bio._core.pointers import BytesLike
@@ -62,12 +62,11 @@ class Engine(_Engine):
     _guard: Guard
     _pending: list[BaseException]  # what callbacks raised
 
-    def __init__(self, ssl: CData, incoming: CData | None = None, outgoing: CData | None = None) -> None:
+    def __init__(self, ssl: CData, incoming: _Queue | None = None, outgoing: _Queue | None = None) -> None:
         """Run on ``ssl``, whose ciphertext comes from and goes to these BIOs, or memory of its own."""
         self.ssl = ssl
-        put_in, taken_out = incoming and _address(incoming), outgoing and _address(outgoing)
-        want_read = self._errors.want_read
-        self._open(ssl, _address(ssl), self._guard, self._pending, want_read, put_in or 0, taken_out or 0)
+        put_in, taken_out = 0 if incoming is None else incoming._address, 0 if outgoing is None else outgoing._address
+        self._open(ssl, _address(ssl), self._guard, self._pending, self._errors.want_read, put_in, taken_out)
 
     def _classify(self, address: int) -> Outcome:
         """The Outcome for an ``obio_outcome`` in the C engine."""
@@ -99,11 +98,10 @@ class Queue(_Queue):
         return ffi.cast("BIO *", self._address)
 
 
-def foreign_bio(box: ByteBox, guard: Guard, problems: list[BaseException], _errors: ErrorTable) -> ForeignBio:
+def foreign_bio(box: ByteBox, guard: Guard, problems: list[BaseException], _errors: ErrorTable) -> _Foreign:
     """A BIO that reads from and writes to a Python object; what that raises is appended to ``problems``."""
     python_ssl = sys.modules.get("_ssl")  # who has a MemoryBIO of Python's has imported it
-    foreign = _foreign(box, guard, problems, type(box) is getattr(python_ssl, "MemoryBIO", None))
-    return ForeignBio(ffi.cast("BIO *", foreign._address), foreign)
+    return _foreign(box, guard, problems, type(box) is getattr(python_ssl, "MemoryBIO", None))
 
 
 def serve(face: type[Engine | Queue], names: Iterable[str]) -> None:

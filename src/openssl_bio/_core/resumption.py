@@ -97,7 +97,8 @@ def server_key(connection: ConnectionCore) -> Hashable | None:
 
 def resume_from_cache(connection: ConnectionCore) -> bool:
     """Take a session for this server from the context's cache; whether there was one that may be resumed."""
-    cache, key = connection._context._session_cache, server_key(connection)
+    cache = connection._context._session_cache
+    key = None if cache is None else server_key(connection)
     session = None if cache is None or key is None else cache._take(key)
     if session is None:
         return False

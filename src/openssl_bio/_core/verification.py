@@ -85,7 +85,7 @@ def session_id_context(base: bytes, usual: Demand, demand: Demand) -> bytes:
 
     Otherwise it is where the same is demanded; with a verify callback of its own that is nowhere.
     """
-    if demand.equals(usual):
+    if demand is usual or demand.equals(usual):
         return base
     if not same((demand.callback, demand.verifier), (usual.callback, usual.verifier)):
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)

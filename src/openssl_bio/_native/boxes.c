@@ -36,7 +36,7 @@
 #include "internal/boxes.h"
 #include "internal/buffers.h"
 
-enum { LEAST = 256, KEPT = 1024, MOST_HINT = 1024 * 1024 };
+enum { LEAST = 256, KEPT = 256, MOST_HINT = 1024 * 1024 };
 
 static int enter(const obio_box *box)
 {

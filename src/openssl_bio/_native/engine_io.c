@@ -184,7 +184,8 @@ PyObject *obio_read_bytes(engine_object *self, size_t size)
 /* Whether a read would only want more: so it was after the last one, and nobody has touched the SSL since. */
 static int is_dry(engine_object *self)
 {
-    return obio_engine_is_dry(&self->core) && self->visits == obio_guard_visits(self->guard);
+    return obio_engine_is_dry(&self->core) && self->visits == obio_guard_visits(self->guard)
+        && PyList_Size(self->pending) == 0;
 }
 
 /* Up to `size` > 0 bytes; b"" where the outcome is to be raised; NULL with any other exception set. */

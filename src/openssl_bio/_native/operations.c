@@ -289,6 +289,25 @@ void obio_abort(SSL *ssl)
 }
 
 /*
+ * An SSL whose application's data is the handle.  A read that meets a record
+ * without plaintext, such as a ticket, goes on with the next.  Returns NULL with
+ * the error queued.
+ */
+SSL *obio_new(SSL_CTX *ctx, void *handle)
+{
+    SSL *ssl = SSL_new(ctx);
+
+    if (ssl == NULL)
+        return NULL;
+    if (!SSL_set_app_data(ssl, handle)) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    SSL_set_mode(ssl, SSL_MODE_AUTO_RETRY);
+    return ssl;
+}
+
+/*
  * SSL_free() takes the session of a connection that was not shut down for
  * broken and makes it unusable to everybody who shares it.  A connection may
  * just be dropped, so it is marked as shut down first.  A connection that

@@ -29,6 +29,7 @@ int obio_handle_timeout(SSL *ssl, obio_outcome *outcome);
 long long obio_timeout(SSL *ssl);
 
 void obio_abort(SSL *ssl);
+SSL *obio_new(SSL_CTX *ctx, void *handle);
 void obio_free(SSL *ssl);
 
 int obio_save_errors(obio_outcome *outcome);

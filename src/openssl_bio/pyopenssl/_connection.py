@@ -74,19 +74,22 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     _errors: ClassVar[ErrorTable] = SSL_ERRORS
     _face: ClassVar[str] = FACE
 
+    _socket: Any = None
+
     def __init__(self, context: Context, socket: Any = None) -> None:
         if not isinstance(context, Context):
             raise TypeError("context must be a Context instance")
-        self._refuse_second_init()
-        self._socket = socket
-        self._pump = None if socket is None else SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
+        if socket is not None:
+            self._refuse_second_init()
+            self._socket = socket
+            self._pump = SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
         super().__init__(context)
         self._direct = self._pump is None
         self._app_data: Any = None
 
     def __getattr__(self, name: str) -> Any:
         """The socket's attribute, where the connection has none of that name."""
-        socket = self.__dict__.get("_socket")
+        socket = self._socket
         return super().__getattr__(name) if socket is None else getattr(socket, name)  # type: ignore[misc]
 
     def __reduce__(self) -> NoReturn:

@@ -6,7 +6,7 @@ import operator
 import ssl
 from typing import Any, NoReturn, SupportsIndex, final
 
-from openssl_bio._core._lib import CData, lib
+from openssl_bio._core._lib import lib
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import Queue, hot
@@ -97,10 +97,8 @@ def octets(data: object, name: str) -> bytes:
     return bytes(data)
 
 
-def transport(bio: object, name: str) -> CData | ByteBox:
+def transport(bio: object, name: str) -> MemoryBIO | ByteBox:
     """What the core takes for a MemoryBIO of ours, or of Python's; TypeError for anything else."""
-    if isinstance(bio, MemoryBIO):
-        return bio._pointer
-    if isinstance(bio, ssl.MemoryBIO):
+    if isinstance(bio, (MemoryBIO, ssl.MemoryBIO)):
         return bio
     raise TypeError(f"_wrap_bio() argument {name!r} must be _ssl.MemoryBIO, not {type(bio).__name__}")

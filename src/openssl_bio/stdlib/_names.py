@@ -54,6 +54,8 @@ def refuse_unusable(name: str) -> None:
 
 def is_address(name: str) -> bool:
     """An IPv4 or IPv6 address, for which no server name is sent (RFC 6066, section 3)."""
+    if ":" not in name and not name[-1:].isdigit():  # few names need the long look
+        return False
     try:
         ipaddress.ip_address(name)
     except ValueError:

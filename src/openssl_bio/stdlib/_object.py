@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
-from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.connection import ConnectionCore
@@ -120,8 +120,8 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
     def _connect(  # noqa: PLR0917 - all of them are always given
         cls,
         context: SSLContext,
-        incoming: CData | ByteBox | None,
-        outgoing: CData | ByteBox | None,
+        incoming: MemoryBIO | ByteBox | None,
+        outgoing: MemoryBIO | ByteBox | None,
         server_side: bool,
         server_hostname: str | None,
         session: SSLSession | None,
