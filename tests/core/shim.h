@@ -200,12 +200,6 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define PyDict_New() SHIM_PY(PyDict_New, NULL, PyDict_New())
 #define PyDict_SetItem(...) SHIM_PY(PyDict_SetItem, -1, PyDict_SetItem(__VA_ARGS__))
 #define PyObject_CallMethod(...) SHIM_PY(PyObject_CallMethod, NULL, PyObject_CallMethod(__VA_ARGS__))
-#define PyObject_CallMethodObjArgs(...) \
-    SHIM_PY(PyObject_CallMethodObjArgs, NULL, PyObject_CallMethodObjArgs(__VA_ARGS__))
-#define PyObject_GetAttr(...) SHIM_PY(PyObject_GetAttr, NULL, PyObject_GetAttr(__VA_ARGS__))
-#define PyMemoryView_FromMemory(...) SHIM_PY(PyMemoryView_FromMemory, NULL, PyMemoryView_FromMemory(__VA_ARGS__))
-#define PyUnicode_InternFromString(...) \
-    SHIM_PY(PyUnicode_InternFromString, NULL, PyUnicode_InternFromString(__VA_ARGS__))
 #define PyObject_Call(...) SHIM_PY(PyObject_Call, NULL, PyObject_Call(__VA_ARGS__))
 #define PyObject_GetAttrString(...) SHIM_PY(PyObject_GetAttrString, NULL, PyObject_GetAttrString(__VA_ARGS__))
 #define PyObject_SetAttr(...) SHIM_PY(PyObject_SetAttr, -1, PyObject_SetAttr(__VA_ARGS__))

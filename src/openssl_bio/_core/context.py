@@ -165,9 +165,8 @@ class ContextCore(TwinSettings):
 
     def _serving(self) -> Generation:
         """The current generation, or between a new certificate and its key one with the last matching pair."""
-        if self._identity is self._live_identity:  # to look whether it is complete takes time
-            return self._current()
-        if self._identity.complete or self._live_identity is None:
+        known = self._identity is self._live_identity  # to look whether it is complete takes time
+        if known or self._identity.complete or self._live_identity is None:
             self._live_identity, self._stand_in = self._identity if self._identity.slots else None, None
             return self._current()
         if self._stand_in is None:

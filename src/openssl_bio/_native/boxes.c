@@ -19,7 +19,7 @@
  * much plaintext the whole records in it hold.  It is an estimate, exact for
  * AEAD ciphers without padding: a caller must be ready for any other number.
  *
- * The memory of an empty box is given back unless it is small.  The box belongs
+ * The memory of an empty box is given back: libc has it at hand.  The box belongs
  * to its BIO, so whoever holds a reference to the BIO can use it, in whatever
  * order the connection and its parts are freed.  The box of one connection needs
  * no lock, the guard is one; a box that may be shared has its own, held while
@@ -36,7 +36,7 @@
 #include "internal/boxes.h"
 #include "internal/buffers.h"
 
-enum { LEAST = 256, KEPT = 256, MOST_HINT = 1024 * 1024 };
+enum { LEAST = 256, MOST_HINT = 1024 * 1024 };
 
 static int enter(const obio_box *box)
 {
@@ -84,6 +84,18 @@ int obio_box_ended(const obio_box *box)
     ended = box->ended;
     leave(box);
     return ended;
+}
+
+/* Whether a reader would have to wait: there is nothing, and it has not ended. */
+int obio_box_waits(const obio_box *box)
+{
+    int waits;
+
+    if (!enter(box))
+        return 0;
+    waits = held(box) + box->lent_size == 0 && !box->ended;
+    leave(box);
+    return waits;
 }
 
 static int make_room(obio_box *box, size_t size)
@@ -148,8 +160,6 @@ static void emptied(obio_box *box)
 {
     box->hint = box->end < MOST_HINT ? box->end : MOST_HINT;
     box->start = box->end = 0;
-    if (box->room <= KEPT)
-        return;
     obio_buffer_free(box->data, box->room);
     box->data = NULL;
     box->room = 0;

@@ -90,7 +90,7 @@ int obio_engine_is_dry(obio_engine *engine)
 
     if (far != NULL)
         return obio_box_ask(far) == 0 && engine->dry && !far->far->ended(far->far);
-    return engine->dry && obio_box_size(engine->inbox) == 0 && !obio_box_ended(engine->inbox);
+    return engine->dry && obio_box_waits(engine->inbox);
 }
 
 /* As far as is known: if somebody else fills what is far, the next read will ask. */
@@ -98,7 +98,7 @@ static int is_empty(const obio_engine *engine)
 {
     if (engine->far != NULL)
         return obio_box_known(engine->far) == 0;
-    return engine->inbox != NULL && obio_box_size(engine->inbox) == 0 && !obio_box_ended(engine->inbox);
+    return engine->inbox != NULL && obio_box_waits(engine->inbox);
 }
 
 static int has_run_dry(const obio_engine *engine)

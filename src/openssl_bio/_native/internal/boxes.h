@@ -42,6 +42,7 @@ size_t obio_box_take(obio_box *box, void *buffer, size_t size);
 
 void obio_box_end(obio_box *box);
 int obio_box_ended(const obio_box *box);
+int obio_box_waits(const obio_box *box);
 
 void obio_box_lend(obio_box *box, const void *data, size_t size);
 int obio_box_return(obio_box *box);
