@@ -72,6 +72,37 @@ def test_ssl_object_that_was_not_initialised(name: str) -> None:
         OF_OBJECTS[name](stdlib.SSLObject.__new__(stdlib.SSLObject))
 
 
+@pytest.mark.parametrize("face", [SSL.Connection, stdlib.SSLObject])
+def test_connections_share_nothing_that_can_change(face: type) -> None:
+    """What a connection is made with is its class's, so nothing of that may be changed in place."""
+    shared = {
+        f"{owner.__name__}.{name}"
+        for owner in face.__mro__
+        for name, value in vars(owner).items()
+        if isinstance(value, (dict, list, set, bytearray)) and not name.startswith("__")
+    }
+    assert shared == set()
+
+
+def test_settings_of_one_connection_are_no_others(version: int, client: SSL.Context, server: SSL.Context) -> None:
+    """One is given all kinds of them; those that were made before and after it do as their context says."""
+    told: list[SSL.Connection] = []
+    pairs = [Pair(client, server) for _ in range(2)]
+    for one in (pairs[0].client, pairs[0].server):
+        one.set_info_callback(lambda connection, _where, _ret: told.append(connection))
+        one.set_keylog_callback(lambda connection, _line: told.append(connection))
+        one.set_options(SSL.OP_NO_TICKET)
+        one.set_session_id(b"one's own")
+    pairs[0].client.set_alpn_protos([b"mine"])
+    pairs[0].server.set_alpn_select_callback(lambda connection, _offered: told.append(connection) or b"mine")  # type: ignore[func-returns-value]
+    pairs[0].server.set_tlsext_servername_callback(told.append)
+    pairs.append(Pair(client, server))
+    for pair in pairs:
+        pair.handshake()
+    assert [pair.client.get_alpn_proto_negotiated() for pair in pairs] == [b"mine", b"", b""]
+    assert {id(one) for one in told} == {id(pairs[0].client), id(pairs[0].server)}
+
+
 # -- another context --------------------------------------------------------------------------------------------------
 
 
