@@ -1,4 +1,4 @@
-"""The pictures of the documentation, drawn whenever it is built: handshakes as they really went, and measurements.
+"""The pictures of the documentation, drawn whenever it is built: what really happened, and what was measured.
 
 Sphinx calls `setup`.  What was measured is in ``benchmark.json`` and ``growth.json``, as `benchmarks` and
 `benchmarks.growth` wrote them with ``--json``.
@@ -23,18 +23,29 @@ HERE = Path(__file__).resolve().parent
 FIGURES = HERE / "_figures"
 WIDTH, ROW, CLIENT, SERVER = 820, 44, 50, 770
 HOST = "figures.example"
+# The point of an arrow.
+HEAD = (
+    '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
+    'orient="auto-start-reverse"><path d="M0,0L8,4L0,8z"/></marker></defs>'
+)
 
 Flight = tuple[str, list[str], int]  # who sent it, its messages, its bytes
 
 
-def handshake(version: ssl.TLSVersion) -> list[Flight]:
-    """The flights of one handshake through memory, as libssl tells of them."""
+def contexts() -> tuple[stdlib.SSLContext, stdlib.SSLContext]:
+    """A client's context, and that of the server which it trusts."""
     authority = make_authority()
     leaf = issue(authority, [HOST])
     client, server = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT), stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER)
     client.load_verify_locations(cadata=authority.certificate_pem().decode())
-    client.maximum_version = version
     server.use_credentials(Credential.load(leaf.certificate_pem(), leaf.key_pem()))
+    return client, server
+
+
+def handshake(version: ssl.TLSVersion) -> list[Flight]:
+    """The flights of one handshake through memory, as libssl tells of them."""
+    client, server = contexts()
+    client.maximum_version = version
     to_server, to_client = stdlib.MemoryBIO(), stdlib.MemoryBIO()
     sent: list[str] = []
 
@@ -61,14 +72,100 @@ def handshake(version: ssl.TLSVersion) -> list[Flight]:
     return flights
 
 
+def connected() -> tuple[stdlib.SSLObject, stdlib.SSLObject, stdlib.MemoryBIO, stdlib.MemoryBIO]:
+    """A client and a server that have shaken hands, and what is on its way to the server and to the client."""
+    to_server, to_client = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    for_client, for_server = contexts()
+    for_server.num_tickets = 0
+    client = for_client.wrap_bio(to_client, to_server, server_hostname=HOST)
+    server = for_server.wrap_bio(to_server, to_client, server_side=True)
+    for end in (client, server, client, server):
+        with suppress(stdlib.SSLWantReadError):
+            end.do_handshake()
+    return client, server, to_server, to_client
+
+
+def closing() -> list[Flight]:
+    """What is sent when a client says all it has to say and closes, and what its server's calls give."""
+    client, server, to_server, to_client = connected()
+    flights: list[Flight] = []
+
+    def sends(who: str, out: stdlib.MemoryBIO, words: str, call: Callable[[], object]) -> None:
+        before = out.pending
+        with suppress(stdlib.SSLWantReadError):
+            call()
+        flights.append((who, [words], out.pending - before))
+
+    sends("client", to_server, 'write(b"bye")', lambda: client.write(b"bye"))
+    sends("client", to_server, "unwrap() sends close_notify and raises SSLWantReadError", client.unwrap)
+    sends(
+        "server",
+        to_client,
+        f"read() gives {server.read(100)!r}, then {server.read(100)!r}; unwrap() answers",
+        server.unwrap,
+    )
+    client.unwrap()
+    return flights
+
+
+def queued(waits: bool, steps: int = 40, taken: int = 16_000) -> list[int]:
+    """How much waits in memory, step by step, while a program writes more than its transport takes in that time.
+
+    With ``waits`` it writes only when the transport has taken what there was.
+    """
+    client, _, to_server, _ = connected()
+    history = []
+    for _ in range(steps):
+        if not (waits and to_server.pending):
+            client.write(bytes(64_000))
+        to_server.read(taken)
+        history.append(to_server.pending)
+    return history
+
+
+def back_pressure() -> Figure:
+    """What waits in memory for a transport that is slow."""
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    for waits, label in ((False, "writes whenever it has data"), (True, "writes when nothing waits")):
+        axes.plot([size / 1000 for size in queued(waits)], label=label)
+    axes.set_xlabel("times that the transport took 16 kB")
+    axes.set_ylabel("kB of ciphertext in memory")
+    axes.legend()
+    return figure
+
+
+def flow() -> str:
+    """Which call moves which bytes, as an SVG."""
+    box, middle = 'fill="white" stroke="black"', 'text-anchor="middle"'
+    rows = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="150" font-family="sans-serif" font-size="13" '
+        'role="img" aria-label="A connection between your program and the network">',
+        HEAD,
+        '<rect width="100%" height="100%" fill="white"/>',
+    ]
+    for x, width, name in ((20, 140, "your program"), (340, 140, "Connection"), (660, 140, "the network")):
+        rows.append(f'<rect x="{x}" y="30" width="{width}" height="90" rx="6" {box}/>')
+        rows.append(f'<text x="{x + width / 2}" y="80" {middle} font-weight="bold">{name}</text>')
+    arrows = (
+        (160, 340, 55, "send(plaintext)"),
+        (480, 660, 55, "bio_read(): ciphertext"),
+        (660, 480, 105, "bio_write(ciphertext)"),
+        (340, 160, 105, "recv(): plaintext"),
+    )
+    for start, end, y, text in arrows:
+        rows.append(f'<line x1="{start}" y1="{y}" x2="{end}" y2="{y}" stroke="black" marker-end="url(#head)"/>')
+        rows.append(f'<text x="{(start + end) / 2}" y="{y - 8}" {middle}>{text}</text>')
+    return "\n".join([*rows, "</svg>\n"])
+
+
 def sequence(flights: list[Flight], title: str) -> str:
     """Flights as an SVG: two lines for the two sides, and arrows between them."""
     height = ROW * len(flights) + 90
     rows = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
         f'font-size="13" role="img" aria-label="{escape(title)}">',
-        '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" '
-        'orient="auto-start-reverse"><path d="M0,0L8,4L0,8z"/></marker></defs>',
+        HEAD,
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="{WIDTH / 2}" y="20" text-anchor="middle" font-weight="bold">{escape(title)}</text>',
     ]
@@ -138,6 +235,9 @@ def draw(_app: object) -> None:
         name = version.name.removeprefix("TLSv").replace("_", ".")
         text = sequence(handshake(version), f"A full handshake, TLS {name}")
         (FIGURES / f"handshake-{name}.svg").write_text(text, "utf-8")
+    (FIGURES / "closing.svg").write_text(sequence(closing(), "A client closes"), "utf-8")
+    (FIGURES / "flow.svg").write_text(flow(), "utf-8")
+    back_pressure().savefig(FIGURES / "back-pressure.svg")
     measured = json.loads((HERE / "benchmark.json").read_text("utf-8"))
     ratios(measured).savefig(FIGURES / "ratios.svg")
     growth(json.loads((HERE / "growth.json").read_text("utf-8"))).savefig(FIGURES / "growth.svg")

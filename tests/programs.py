@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import openssl_bio
@@ -36,3 +39,26 @@ def printed(*arguments: str | Path, folder: Path | None = None, **more: str) -> 
     done = python(*arguments, folder=folder, **more)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextmanager
+def process(command: list[str], marker: str, folder: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server, and the port at the end of its line with ``marker``. Killed at the end, and after a minute."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+    ) as server:
+        watchdog = threading.Timer(60, server.kill)
+        watchdog.start()
+        try:
+            assert server.stdout is not None
+            line = next(line for line in server.stdout if marker in line)
+            yield server, int(line.rpartition(":")[2])
+        finally:
+            watchdog.cancel()
+            server.kill()

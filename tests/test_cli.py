@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from openssl_bio.demo import records
 from tests.helpers import Identity
 from tests.interop.test_servers import Server, Setup, gnutls_serv, serving
 from tests.interop.test_servers import s_server as s_server_of_files
-from tests.programs import environment, python
+from tests.programs import process, python
 
 OPENSSL = shutil.which("openssl")
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="there is no openssl command")
@@ -35,28 +34,6 @@ def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
 def lines(output: str) -> list[str]:
     """The output with each run of spaces as one."""
     return [" ".join(line.split()) for line in output.splitlines()]
-
-
-@contextmanager
-def process(command: list[str], marker: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server, and the port at the end of its line with ``marker``. Killed at the end, and after a minute."""
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(),
-    ) as server:
-        watchdog = threading.Timer(60, server.kill)
-        watchdog.start()
-        try:
-            assert server.stdout is not None
-            line = next(line for line in server.stdout if marker in line)
-            yield server, int(line.rpartition(":")[2])
-        finally:
-            watchdog.cancel()
-            server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 from openssl_bio import cli
-from tests.programs import printed
+from tests.programs import printed, process
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
@@ -55,9 +57,29 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"make_certificates"}))
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - {"make_certificates", "start"}))
 def test_example(name: str, certificates: Path) -> None:
     assert OUTPUT[name] in run(name, certificates)
+
+
+def test_start(tmp_path: Path) -> None:
+    """The page's commands, but those that install: a server, and what is said to it, at any free port."""
+    _, *blocks = re.findall(r"```console\n(.*?)```", PAGES["start"], re.DOTALL)
+    commands = [line.removeprefix("$ ") for line in "".join(blocks).splitlines() if line.startswith("$ ")]
+    serve, connect, client = commands
+    server = shlex.split(serve.removesuffix("&").replace("8443", "0"))
+    with process(as_here(server), "listening", folder=tmp_path) as (_, port):
+        for command, words in ((connect, "verified       yes, for localhost"), (client, "TLSv1.3 b'hello'")):
+            _, *arguments = as_here(shlex.split(command.replace("8443", str(port))))
+            assert words in printed(*arguments, folder=tmp_path)
+            assert words in PAGES["start"]
+
+
+def as_here(command: list[str]) -> list[str]:
+    """A command of the documentation, with this Python, and in another folder."""
+    program, *arguments = command
+    module = {"openssl-bio": ["-m", "openssl_bio"], "python": []}[program]
+    return [sys.executable, *module, *(str(ROOT / a) if a.startswith("examples/") else a for a in arguments)]
 
 
 def test_every_example_is_shown() -> None:

@@ -12,7 +12,7 @@ import pytest
 from openssl_bio import LoadError, fips_enabled, load_provider
 from tests.helpers import Identity
 from tests.interop.peers import program
-from tests.test_cli import environment
+from tests.programs import environment
 
 PREFIX = os.environ.get("OPENSSL_BIO_PREFIX")
 
