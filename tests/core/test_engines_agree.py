@@ -146,10 +146,6 @@ class Agreement(RuleBasedStateMachine):
     def write(self, end: int, data: bytes) -> None:
         self.both(lambda pair: pair[end]._write(data))
 
-    @rule(end=ENDS, data=st.lists(DATA, max_size=3))
-    def write_many(self, end: int, data: list[bytes]) -> None:
-        self.both(lambda pair: pair[end]._write_many(data))
-
     @rule(end=ENDS, size=SIZES)
     def move(self, end: int, size: int) -> None:
         self.carry(end, size)

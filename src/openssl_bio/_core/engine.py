@@ -11,7 +11,6 @@ oracle for any other engine.  The interface, for whoever writes the next one:
 ``_read_into``      The same into a buffer; returns the count.
 ``_peek``           Up to n bytes of the next record, which stay there.
 ``_write``          Seal bytes; returns how many, which is all of them unless the peer must speak first.
-``_write_many``     The same for several, joined so that small ones share a record.
 ``_shutdown``       Send close_notify. True when the peer's has come as well.
 ``_feed``           Ciphertext from the peer; returns its length. Any amount is kept.
 ``_take``           Up to n bytes of ciphertext for the peer; b"" when there are none.
@@ -216,11 +215,6 @@ class Engine:
             if not count:
                 self._unless_ok()
             return count
-
-    def _write_many(self, parts: Iterable[BytesLike]) -> int:
-        if self._datagrams:
-            return sum(self._write(part) for part in parts)
-        return self._write(b"".join(parts))
 
     def _shutdown(self) -> bool:
         with self._guard:

@@ -16,7 +16,6 @@ from openssl_bio._core._lib import CData, ffi, load_engine
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK
-from openssl_bio._core.pointers import BytesLike
 
 __all__ = ["Engine", "Guard", "Queue", "foreign_bio", "serve"]
 
@@ -81,11 +80,6 @@ class Engine(_Engine):
 
     def _only_memory(self) -> None:
         """A face whose connection may not be over memory raises here."""
-
-    def _write_many(self, parts: Iterable[BytesLike]) -> int:
-        if self._datagrams:
-            return sum(self._write(part) for part in parts)
-        return self._write(b"".join(parts))
 
 
 class Queue(_Queue):
