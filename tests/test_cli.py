@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from openssl_bio.demo import records
 from tests.helpers import Identity
 from tests.interop.test_servers import Server, Setup, gnutls_serv, serving
 from tests.interop.test_servers import s_server as s_server_of_files
-from tests.programs import process, python
+from tests.programs import environment, process, python
 
 OPENSSL = shutil.which("openssl")
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="there is no openssl command")
@@ -224,6 +225,10 @@ def test_numbers(arguments: tuple[str, ...], complaint: str) -> None:
         ("connect", "[::1"),
         ("connect", "localhost:0"),
         ("connect", "a..b"),
+        ("connect", "ex\u00e4mple.test"),
+        ("connect", "localhost", "--servername", ""),
+        ("connect", "localhost", "--servername", "ex\u00e4mple.test"),
+        ("connect", "localhost", "--min-version", "1.4"),
         ("connect", "localhost", "--key", "k.pem"),
         ("connect", "localhost", "--cafile", "/nonexistent/ca.pem"),
         ("connect", "localhost", "--alpn", "a,,b"),
@@ -308,6 +313,57 @@ def test_starttls(prelude: Callable[[socket.socket], None], files: Path) -> None
     assert "verified yes, for 127.0.0.1" in lines(done.stdout)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "answers", "complaint"),
+    [
+        ("smtp", [b"220 test\r\n", b"250 test\r\n", b"454 not now\r\n"], "it answered b'454 not now'"),
+        ("smtp", [b"220-" + bytes(5000)], "its answer has no end"),
+        ("imap", [b"* OK test\r\n", b"* CAPABILITY IMAP4\r\na NO\r\n"], "it answered b'a NO'"),
+        ("imap", [b"* OK te"], "the server hung up before TLS"),
+        ("postgres", [b"N"], "it answered b'N'"),
+    ],
+    ids=["refused", "endless", "NO", "hangs up", "N"],
+)
+def test_starttls_that_does_not_start(protocol: str, answers: list[bytes], complaint: str) -> None:
+    """Nothing goes on in plaintext: it is an error that says what the server said."""
+
+    def serve(listener: socket.socket) -> None:
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.settimeout(20)
+            if protocol == "postgres":
+                accepted.recv(100)
+            for answer in answers:
+                accepted.sendall(answer)
+                if answer is not answers[-1]:
+                    accepted.recv(100)
+            with suppress(ConnectionError):  # it may leave before it has read all
+                accepted.shutdown(socket.SHUT_WR)
+                accepted.recv(100)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        done = run("connect", f"127.0.0.1:{listener.getsockname()[1]}", "--starttls", protocol)
+        thread.join(20)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+
+
+@needs_openssl
+def test_connect_with_a_certificate(files: Path, ca: Identity, client_identity: Identity) -> None:
+    """A server that demands one, and trusts its issuer."""
+    assert OPENSSL is not None
+    command = [OPENSSL, "s_server", "-accept", "127.0.0.1:0", "-rev", "-CAfile", str(ca.certificate_file)]
+    command += ["-cert", str(files / "cert.pem"), "-key", str(files / "key.pem"), "-Verify", "1"]
+    ours = ["--cert", str(client_identity.certificate_file), "--key", str(client_identity.key_file)]
+    with process([*command, "-verify_return_error"], "ACCEPT") as (_, port):
+        done = run("connect", f"127.0.0.1:{port}", "--cafile", str(files / "ca.pem"), *ours)
+    assert done.returncode == 0, done.stderr
+    assert "verified yes, for 127.0.0.1" in lines(done.stdout)
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """Programs that are started obey SIGINT, also if the tests run in the background of a shell, which ignores it."""
@@ -332,6 +388,44 @@ def test_serve_echoes_and_stops(tmp_path: Path) -> None:
             tls.unwrap()
         server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_serve_goes_on_after_a_client_that_fails(tmp_path: Path) -> None:
+    """One speaks no TLS, one stops without a close_notify; it says so, and serves the next."""
+    ca = tmp_path / "ca.pem"
+    with process([*COMMAND, "serve", "--write-ca", str(ca)], "listening") as (server, port):
+        assert server.stdout is not None
+        with socket.create_connection(("127.0.0.1", port), 20) as sock:
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert "failed after 0 bytes: http request" in server.stdout.readline()
+        context = ssl.create_default_context(cafile=ca)
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", port), 20) as sock:
+                tls = context.wrap_socket(sock, server_hostname="localhost")
+                tls.sendall(b"hello")
+                assert tls.recv(5) == b"hello"
+                assert "TLSv1.3" in server.stdout.readline()
+                tls.close()
+                assert "failed after 5 bytes: the connection broke: Unexpected EOF" in server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_interrupted() -> None:
+    """Ctrl-C while a server is silent ends as of any command: with 128 and the signal's number, and no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        command = [*COMMAND, "connect", f"127.0.0.1:{listener.getsockname()[1]}", "--timeout", "60"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(), text=True) as client:
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.settimeout(20)
+                assert accepted.recv(1) == b"\x16"  # it has begun
+                client.send_signal(signal.SIGINT)
+                _, complaint = client.communicate(timeout=20)
+    assert (client.returncode, complaint) == (130, "")
 
 
 @needs_openssl
