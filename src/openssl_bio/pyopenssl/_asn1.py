@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
@@ -10,6 +11,7 @@ from openssl_bio._core.pointers import new_buffer, own, string_bytes, taken
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 
 __all__ = [
+    "algorithm_named",
     "digest_named",
     "hex_text",
     "hex_value",
@@ -28,12 +30,17 @@ def digest_named(name: str | bytes) -> CData:
     """The EVP_MD of a name, such as ``"sha256"``; ValueError if there is none, TypeError if it is no text."""
     if not isinstance(name, str | bytes):
         raise TypeError("digest must be a string")
+    return algorithm_named(lib.EVP_get_digestbyname, name, "No such digest method")
+
+
+def algorithm_named(look_up: Callable[[bytes], CData], name: str | bytes, otherwise: str) -> CData:
+    """What libcrypto has by a name; ValueError with this text if there is nothing."""
     text = name.encode() if isinstance(name, str) else name
     with clean_queue:
-        method = ffi.NULL if b"\0" in text else lib.EVP_get_digestbyname(text)
-    if method == ffi.NULL:
-        raise ValueError("No such digest method")
-    return method
+        found = ffi.NULL if b"\0" in text else look_up(text)
+    if found == ffi.NULL:
+        raise ValueError(otherwise)
+    return found
 
 
 def new_integer(number: int) -> CData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
@@ -13,7 +14,7 @@ from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 if TYPE_CHECKING:
     from openssl_bio.pyopenssl._x509 import X509
 
-__all__ = ["X509Extension"]
+__all__ = ["X509Extension", "checked_extensions"]
 
 _LABELS = {lib.GEN_EMAIL: "email", lib.GEN_DNS: "DNS", lib.GEN_URI: "URI"}
 
@@ -92,6 +93,14 @@ class X509Extension:
     def get_data(self) -> bytes:
         """The DER encoding of the value (``X509_EXTENSION_get_data``)."""
         return string_bytes(lib.X509_EXTENSION_get_data(self._extension))
+
+
+def checked_extensions(extensions: Iterable[X509Extension]) -> list[X509Extension]:
+    """The extensions as a list; ValueError if one is none."""
+    checked = list(extensions)
+    if not all(isinstance(extension, X509Extension) for extension in checked):
+        raise ValueError("One of the elements is not an X509Extension")
+    return checked
 
 
 def _name_text(name: CData) -> str:

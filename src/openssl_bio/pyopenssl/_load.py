@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificate as _certificate
 from openssl_bio._core.pem import load_private_key, load_public_key, written
+from openssl_bio.pyopenssl._asn1 import algorithm_named
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._encoding import (
     FILETYPE_ASN1,
@@ -119,12 +119,7 @@ def _cipher(name: str | None, passphrase: PassphraseCallableT | None) -> CData:
         return ffi.NULL
     if passphrase is None:
         raise TypeError("if a value is given for cipher one must also be given for passphrase")
-    text = name.encode() if isinstance(name, str) else name
-    with clean_queue:
-        cipher = ffi.NULL if b"\0" in text else lib.EVP_get_cipherbyname(text)
-    if cipher == ffi.NULL:
-        raise ValueError("Invalid cipher name")
-    return cipher
+    return algorithm_named(lib.EVP_get_cipherbyname, name, "Invalid cipher name")
 
 
 def _request(type: int, passphrase: PassphraseCallableT | None) -> PassphraseRequest:

@@ -12,7 +12,7 @@ from openssl_bio.pyopenssl._asn1 import digest_named
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._cryptography import require_cryptography
 from openssl_bio.pyopenssl._encoding import FILETYPE_ASN1, dumped, loaded
-from openssl_bio.pyopenssl._extension import X509Extension
+from openssl_bio.pyopenssl._extension import X509Extension, checked_extensions
 from openssl_bio.pyopenssl._name import X509Name
 from openssl_bio.pyopenssl._pkey import PKey, signing_key, some_key
 
@@ -109,9 +109,7 @@ class X509Req:
 
     def add_extensions(self, extensions: Iterable[X509Extension]) -> None:
         """Request more extensions (``X509_REQ_add_extensions``); ValueError if one is no X509Extension."""
-        added = list(extensions)
-        if not all(isinstance(extension, X509Extension) for extension in added):
-            raise ValueError("One of the elements is not an X509Extension")
+        added = checked_extensions(extensions)
         together = self.get_extensions() + added
         with clean_queue:
             stack = own(

@@ -21,7 +21,7 @@ from openssl_bio.pyopenssl._asn1 import (
 )
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._cryptography import require_cryptography
-from openssl_bio.pyopenssl._extension import X509Extension
+from openssl_bio.pyopenssl._extension import X509Extension, checked_extensions
 from openssl_bio.pyopenssl._name import X509Name, name_hash
 from openssl_bio.pyopenssl._pkey import PKey, signing_key
 
@@ -210,9 +210,7 @@ class X509:
 
     def add_extensions(self, extensions: Iterable[X509Extension]) -> None:
         """Append copies of extensions (``X509_add_ext``); ValueError if one is no X509Extension."""
-        added = list(extensions)
-        if not all(isinstance(extension, X509Extension) for extension in added):
-            raise ValueError("One of the elements is not an X509Extension")
+        added = checked_extensions(extensions)
         with clean_queue:
             before = lib.X509_get_ext_count(self._x509)
             try:
