@@ -10,6 +10,8 @@ from openssl_bio import SSL, crypto
 
 _serials = itertools.count(1)
 
+TIMEOUT = 90.0  # seconds, after which something is taken to hang: a loaded machine gets a Java to run in 25
+
 
 @dataclass(frozen=True)
 class Identity:

@@ -29,7 +29,7 @@ def python(*arguments: str | Path, folder: Path | None = None, **more: str) -> s
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 

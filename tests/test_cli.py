@@ -18,7 +18,7 @@ import pytest
 from openssl_bio import SSL, _connect, _report
 from openssl_bio._throwaway import issue, make_authority
 from openssl_bio.demo import records
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.interop.test_servers import Server, Setup, gnutls_serv, serving
 from tests.interop.test_servers import s_server as s_server_of_files
 from tests.programs import environment, process, python
@@ -159,16 +159,16 @@ def test_connect_to_no_tls_server(answer: bytes, complaint: str) -> None:
     def serve(listener: socket.socket) -> None:
         accepted, _ = listener.accept()
         with accepted:
-            accepted.settimeout(20)
+            accepted.settimeout(TIMEOUT)
             accepted.recv(1 << 16)
             accepted.sendall(answer)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(TIMEOUT)
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         done = run("connect", f"127.0.0.1:{listener.getsockname()[1]}")
-        thread.join(20)
+        thread.join(TIMEOUT)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.rstrip().endswith(complaint)
 
@@ -297,18 +297,18 @@ def test_starttls(prelude: Callable[[socket.socket], None], files: Path) -> None
     def serve(listener: socket.socket) -> None:
         accepted, _ = listener.accept()
         with accepted:
-            accepted.settimeout(20)
+            accepted.settimeout(TIMEOUT)
             prelude(accepted)
             with context.wrap_socket(accepted, server_side=True) as tls:
                 assert tls.recv(1) == b""
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(TIMEOUT)
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         target = f"127.0.0.1:{listener.getsockname()[1]}"
         done = run("connect", target, "--cafile", str(files / "ca.pem"), "--starttls", prelude.__name__)
-        thread.join(20)
+        thread.join(TIMEOUT)
     assert done.returncode == 0, done.stderr
     assert "verified yes, for 127.0.0.1" in lines(done.stdout)
 
@@ -387,7 +387,7 @@ def test_serve_echoes_and_stops(tmp_path: Path) -> None:
                 received += len(tls.recv(1 << 16))
             tls.unwrap()
         server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0
+        assert server.wait(TIMEOUT) == 0
 
 
 @pytest.mark.usefixtures("interruptible")

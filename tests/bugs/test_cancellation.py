@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.stdlib import helpers as stdlib_helpers
 
-TIMEOUT = 60
 DATA = bytes(range(256)) * 400
 
 

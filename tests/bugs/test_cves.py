@@ -18,10 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from openssl_bio import SSL, crypto, stdlib
 from openssl_bio.stdlib._certificates import certificate_dict
 from tests.bugs.ends import Ends
-from tests.helpers import Identity, Pair, client_context, server_context
+from tests.helpers import TIMEOUT, Identity, Pair, client_context, server_context
 from tests.stdlib import helpers as stdlib_helpers
-
-TIMEOUT = 20
 
 
 def test_CVE_2019_5010_empty_distribution_point(ca: Identity) -> None:

@@ -14,7 +14,7 @@ import pytest
 from openssl_bio import SSL, stdlib
 from tests.bugs.ends import Boom, Ends
 from tests.bugs.test_errors import raising
-from tests.helpers import Identity, Pair, client_context, server_context
+from tests.helpers import TIMEOUT, Identity, Pair, client_context, server_context
 from tests.programs import printed
 from tests.test_names import TABLES, absent, found, names
 
@@ -285,7 +285,7 @@ def test_E26_close_notify_is_not_answered_over_a_socket(ca: Identity, server_ide
     """With a time-out the close ends by it; the socket can be closed at any time."""
     near, far = socket.socketpair()
     with near, far:
-        far.settimeout(20)
+        far.settimeout(TIMEOUT)
         server = SSL.Connection(server_context(SSL.TLS1_3_VERSION, server_identity), far)
         server.set_accept_state()
         client_side = Ends("ssl", SSL.TLS1_3_VERSION, ca, server_identity).client()

@@ -16,9 +16,7 @@ import pytest
 
 from openssl_bio import SSL
 from tests.bugs.ends import Ends
-from tests.helpers import Identity, client_context
-
-TIMEOUT = 20
+from tests.helpers import TIMEOUT, Identity, client_context
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import pytest
 from openssl_bio import SSL, Credential, LoadError, crypto
 from tests.contexts.faces import Face, credential
 from tests.contexts.pki import PASSWORD, Issued, new_root
+from tests.helpers import TIMEOUT
 
 
 def shown(face: Face, version: str, root: Issued, loaded: Credential) -> list[bytes]:
@@ -403,6 +404,6 @@ def test_rotations_under_load(face: Face, version: str, root: Issued) -> None:
             server.use_credentials(rotated)
     over.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(TIMEOUT)
     assert not problems
     assert seen == {0, 1, 2}

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from openssl_bio import SSL, SUSPEND, Suspended, stdlib
 from tests.contexts.faces import FACES, Face, credential
 from tests.contexts.pki import Issued, new_root
-from tests.helpers import carry
+from tests.helpers import TIMEOUT, carry
 
 EXPIRED, SELF_SIGNED, NO_ISSUER, WRONG_NAME, BY_APPLICATION = 10, 18, 20, 62, 50
 
@@ -347,7 +347,7 @@ def test_resumed_by_another_thread(face: Face, version: str, root: Issued, leaf:
     suspended(face, pair)
     thread = threading.Thread(target=pair.client.resume_handshake, args=(True,))
     thread.start()
-    thread.join(10)
+    thread.join(TIMEOUT)
     pair.handshake()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity, Pair, client_context, received, server_context
+from tests.helpers import TIMEOUT, Identity, Pair, client_context, received, server_context
 
 SECONDS = float(os.environ.get("HAMMER_SECONDS", "0.5"))
 THREADS = 16
@@ -60,7 +60,7 @@ class Crew:
         self.over.wait(SECONDS)
         self.over.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(TIMEOUT)
         assert not any(thread.is_alive() for thread in self._threads)
         assert self.problems == []
 

@@ -22,8 +22,8 @@ from typing import TypeVar
 import pytest
 
 from openssl_bio import SSL
+from tests.helpers import TIMEOUT
 
-TIMEOUT = 20.0
 _T = TypeVar("_T")
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Identity
-from tests.interop.test_frameworks import TIMEOUT, need
+from tests.helpers import TIMEOUT, Identity
+from tests.interop.test_frameworks import need
 from tests.stdlib.helpers import server_context
 
 BODY = bytes(range(256)) * 2000

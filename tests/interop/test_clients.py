@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity, new_authority, server_context
-from tests.interop.peers import TIMEOUT, Finished, Service, finished, program, started
+from tests.helpers import TIMEOUT, Identity, new_authority, server_context
+from tests.interop.peers import Finished, Service, finished, program, started
 
 DOTTED = {SSL.TLS1_2_VERSION: "1.2", SSL.TLS1_3_VERSION: "1.3"}
 BINARY = random.Random(1).randbytes(1 << 20)

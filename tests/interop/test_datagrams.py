@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity
-from tests.interop.peers import TIMEOUT, program, started
+from tests.helpers import TIMEOUT, Identity
+from tests.interop.peers import program, started
 
 
 @contextmanager

@@ -17,10 +17,9 @@ from typing import Any
 import pytest
 
 from openssl_bio import stdlib
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.stdlib.helpers import client_context, server_context
 
-TIMEOUT = 20
 BODY = bytes(range(256)) * 2000
 
 

@@ -46,7 +46,7 @@ assert isinstance(context._ctx, openssl_bio.SSL.Context)
 for attempt in range(3):
     # A pool of its own each time, as Beam's workers have; each sets the one context up again.
     with urllib3.PoolManager(ssl_context=context, ca_certs=ca, cert_reqs="CERT_REQUIRED") as pool:
-        print(pool.request("GET", f"https://127.0.0.1:{server.server_port}/", timeout=20).data.decode())
+        print(pool.request("GET", f"https://127.0.0.1:{server.server_port}/", timeout=90).data.decode())
     context.verify_mode = ssl.CERT_REQUIRED
     context.set_alpn_protocols(["http/1.1"])
     context.options = context.options

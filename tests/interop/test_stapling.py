@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity, client_context
-from tests.interop.peers import TIMEOUT, Service, connected, program, started
+from tests.helpers import TIMEOUT, Identity, client_context
+from tests.interop.peers import Service, connected, program, started
 from tests.interop.test_clients import Call, ask, gnutls_cli, s_client
 from tests.interop.test_servers import Setup, fetch, s_server
 

@@ -11,7 +11,7 @@ import pytest
 from cryptography.x509 import Certificate
 
 from openssl_bio import SSL
-from tests.helpers import Identity, Pair, carry, client_context, digest, received, server_context
+from tests.helpers import TIMEOUT, Identity, Pair, carry, client_context, digest, received, server_context
 
 # -- sessions, secrets, certificates -----------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ def test_58_threads_share_a_connection(pair: Pair) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(TIMEOUT)
     pair.move()
     assert received(pair.server) == b"0123456789" * 800
 

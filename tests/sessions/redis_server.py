@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.interop.peers import TIMEOUT, program, started
+from tests.helpers import TIMEOUT
+from tests.interop.peers import program, started
 
 
 class RedisServer:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, SessionCache, stdlib
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.sessions.faces import Face
 from tests.stdlib.helpers import client_context, server_context
 
@@ -193,7 +193,7 @@ def test_with_asyncio(ca: Identity, server_identity: Identity) -> None:
         listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server)
         async with listening:
             for _ in range(3):
-                await asyncio.wait_for(ask(listening.sockets[0].getsockname()[1]), 20)
+                await asyncio.wait_for(ask(listening.sockets[0].getsockname()[1]), TIMEOUT)
 
     asyncio.run(main())
     assert resumed == [False, True, True]
@@ -218,6 +218,6 @@ def test_threads_share_a_cache(ca: Identity, server_identity: Identity) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(TIMEOUT)
     assert len(seen) == len(set(seen)) > 0
     assert len(cache) <= 3

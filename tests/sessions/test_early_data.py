@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, MemorySessionStore, TicketKeys, stdlib
-from tests.helpers import Identity, Pair
+from tests.helpers import TIMEOUT, Identity, Pair
 from tests.interop.peers import free_port, program, started
 from tests.sessions.faces import FACES, Face
 from tests.sessions.test_psk import connect
@@ -292,7 +292,7 @@ def test_server_of_s_client(ca: Identity, server_identity: Identity, tmp_path: P
     server.set_num_tickets(1)  # s_client writes its file anew for each, and may be stopped half-way
     seen: list[tuple[bytes, str]] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(20)
+        listening.settimeout(TIMEOUT)
         address = f"127.0.0.1:{listening.getsockname()[1]}"
         command = ["openssl", "s_client", "-connect", address, "-CAfile", str(ca.certificate_file), "-quiet"]
         kept = tmp_path / "session"
@@ -307,7 +307,7 @@ def test_server_of_s_client(ca: Identity, server_identity: Identity, tmp_path: P
                     connection.do_handshake()
                     seen.append((data, connection.early_data_status()))
                     connection.send(b"bye\n")
-                    deadline = time.monotonic() + 20
+                    deadline = time.monotonic() + TIMEOUT
                     while not kept.exists() or b"-----END" not in kept.read_bytes():
                         assert time.monotonic() < deadline
                         time.sleep(0.02)

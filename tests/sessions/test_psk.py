@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity, Pair, context_of, received, server_context
-from tests.interop.peers import TIMEOUT, free_port, program, started
+from tests.helpers import TIMEOUT, Identity, Pair, context_of, received, server_context
+from tests.interop.peers import free_port, program, started
 
 KEY = bytes(range(32))
 PROTOCOLS = ["1.2", "1.3", "DTLS"]

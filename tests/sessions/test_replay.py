@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, MemorySessionStore, RedisReplayGuard, RedisTicketKeys, TicketKeys, stdlib
-from tests.helpers import Identity
-from tests.interop.peers import TIMEOUT
+from tests.helpers import TIMEOUT, Identity
 from tests.sessions.faces import FACES, Face
 from tests.sessions.redis_server import RedisServer
 from tests.sessions.test_early_data import allow, carried, early, flight_of, replayed, status

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from openssl_bio import TicketKeys, stdlib
-from tests.helpers import Identity
-from tests.interop.peers import TIMEOUT, finished, free_port, program, started
+from tests.helpers import TIMEOUT, Identity
+from tests.interop.peers import finished, free_port, program, started
 from tests.sessions.faces import FACES
 from tests.sessions.test_psk import connect
 

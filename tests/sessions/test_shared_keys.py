@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import LoadError, RedisTicketKeys, TicketKeys
-from tests.helpers import Identity
-from tests.interop.peers import TIMEOUT
+from tests.helpers import TIMEOUT, Identity
 from tests.sessions.faces import FACES, Face
 from tests.sessions.redis_server import RedisServer
 from tests.sessions.test_ticket_keys import resumes, session_of

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, MemorySessionStore, RedisSessionStore, stdlib
-from tests.helpers import Identity, new_authority
-from tests.interop.peers import TIMEOUT
+from tests.helpers import TIMEOUT, Identity, new_authority
 from tests.sessions.faces import Face
 from tests.sessions.redis_server import RedisServer
 from tests.sessions.test_ticket_keys import resumes, session_of, trust, verifying

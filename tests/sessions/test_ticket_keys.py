@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, LoadError, TicketKey, TicketKeys
-from tests.helpers import Identity, new_authority
+from tests.helpers import TIMEOUT, Identity, new_authority
 from tests.programs import printed
 from tests.sessions.faces import FACES, Face
 
@@ -109,7 +109,7 @@ def test_schedule() -> None:
     """A rotation that is due happens at the next use; two at once if two were missed."""
     keys = TicketKeys(lifetime=1)
     _, current, following = keys.names
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + TIMEOUT
     while keys.generation == 0 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert keys.generation >= 1

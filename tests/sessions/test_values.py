@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, LoadError, SessionCache, stdlib
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.sessions.faces import FACES, Face
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -160,14 +160,14 @@ def test_resumed_in_another_process(version: str, ca: Identity, server_identity:
     path = tmp_path / "session"
     path.write_bytes(session.to_bytes(KEY))
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(20)
+        listening.settimeout(TIMEOUT)
         numbers = str(int(session.protocol_version)), str(listening.getsockname()[1])
         command = [sys.executable, "-c", CLIENT, numbers[0], ca.certificate_file, path, numbers[1]]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             plain, _address = listening.accept()
             with server.wrap_socket(plain, server_side=True) as connection:
                 connection.sendall(connection.recv(5))
-            assert process.communicate(timeout=20)[0] == "True hello\n"
+            assert process.communicate(timeout=TIMEOUT)[0] == "True hello\n"
 
 
 # -- bytes that are refused -------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from openssl_bio.stdlib._object import SSLObject
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.stdlib.helpers import Pair, client_context, ours, python, server_context, wants_read
 
 
@@ -294,7 +294,7 @@ def test_a_thread_that_fills_the_bio_of_a_reader(done: Pair) -> None:
         except ssl.SSLWantReadError:
             assert not had_all
             stopped.wait(0.001)
-    thread.join(60)
+    thread.join(TIMEOUT)
     assert found == data
 
 
@@ -313,7 +313,7 @@ def test_two_threads_that_read_over_one_bio(done: Pair) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(TIMEOUT)
     assert sum(found) == len(data)
 
 

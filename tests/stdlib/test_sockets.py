@@ -15,10 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.stdlib.helpers import client_context, ours, python, server_context
-
-TIMEOUT = 20
 
 
 @contextmanager

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.stdlib.helpers import Pair, client_context, server_context
 
-TIMEOUT = 30
 DATA = bytes(range(256)) * 4096
 
 
