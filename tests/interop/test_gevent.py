@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 
 # An echoing server and its clients, all in one thread: whoever blocked would stop the others for good.
 SETUP = """
@@ -47,7 +47,7 @@ def run(script: str, ca: Identity, identity: Identity, *, patch_first: bool = Tr
     begin = patch if patch_first else f"import openssl_bio.stdlib\n{patch}"
     files = [str(path) for path in (ca.certificate_file, identity.certificate_file, identity.key_file)]
     command = [sys.executable, "-W", "ignore", "-c", begin + SETUP + textwrap.dedent(script), *files]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 

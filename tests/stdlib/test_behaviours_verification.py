@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import openssl_bio
-from tests.helpers import Identity, new_authority
+from tests.helpers import TIMEOUT, Identity, new_authority
 from tests.stdlib.helpers import SAME_LIBRARY, Pair, client_context, ours, python, server_context, told
 from tests.stdlib.test_behaviours_denylist import DENIED
 from tests.stdlib.test_behaviours_states import attempt
@@ -223,7 +223,7 @@ def test_118_a_denied_key(ca: Identity, server_identity: Identity, tmp_path: Pat
     files = [str(path) for path in (ca.certificate_file, server_identity.certificate_file, server_identity.key_file)]
     command = [sys.executable, "-c", HANDSHAKE, *files, wants]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     if wants == "none":
         assert (done.returncode, done.stdout) == (0, "TLSv1.3\n"), done.stderr
     else:
