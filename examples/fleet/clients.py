@@ -60,7 +60,7 @@ class Clients:
     def _ask(self, context: ssl.SSLContext, request: Request) -> None:
         try:
             with (
-                socket.create_connection(self._address, timeout=20) as plain,
+                socket.create_connection(self._address, timeout=60) as plain,
                 context.wrap_socket(plain, server_hostname="localhost") as connection,
             ):
                 connection.sendall(b"who are you?")

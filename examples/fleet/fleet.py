@@ -30,9 +30,10 @@ HERE = Path(__file__).resolve().parent
 HAPROXY = """
 defaults
     mode tcp
-    timeout connect 5s
-    timeout client 20s
-    timeout server 20s
+    timeout connect 20s
+    timeout client 60s
+    timeout server 60s
+    timeout check 10s
     retries 3
     option redispatch 1
     default-server check inter 200ms fall 1 rise 1

@@ -11,7 +11,7 @@ from openssl_bio import stdlib as ssl
 
 def answer(context: ssl.SSLContext, plain: socket.socket, name: str) -> None:
     try:
-        plain.settimeout(10)
+        plain.settimeout(60)
         with context.wrap_socket(plain, server_side=True) as connection:
             if connection.recv(100):
                 connection.sendall(name.encode())

@@ -32,24 +32,25 @@ def carry(source, target):
     except SSL.WantReadError:
         pass
 
-def shake(pair, gate=contextlib.nullcontext()):
+# Handshakes, a step at a time.
+def shaking(pair):
     ends = SSL.Connection(pair[0]), SSL.Connection(pair[1])
     ends[0].set_connect_state()
     ends[1].set_accept_state()
     for _ in range(4):
         for one, other in (ends, ends[::-1]):
-            with gate:
-                try:
-                    one.do_handshake()
-                except SSL.WantReadError:
-                    pass
-                carry(one, other)
+            try:
+                one.do_handshake()
+            except SSL.WantReadError:
+                pass
+            carry(one, other)
+            yield
     ends[0].send(b"done")
     carry(*ends)
     assert ends[1].recv(10) == b"done"
     return ends
 
-def shake_objects(gate=contextlib.nullcontext()):
+def shaking_objects():
     server, client = stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER), stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
     server.load_cert_chain(certificate, key)
     client.load_verify_locations(certificate)
@@ -58,21 +59,41 @@ def shake_objects(gate=contextlib.nullcontext()):
     ends = client.wrap_bio(to_client, to_server), server.wrap_bio(to_server, to_client, server_side=True)
     for _ in range(4):
         for one in ends:
-            with gate, contextlib.suppress(stdlib.SSLWantReadError):
+            with contextlib.suppress(stdlib.SSLWantReadError):
                 one.do_handshake()
+            yield
     assert ends[0].version() == "TLSv1.3"
     return ends
+
+def finished(steps):
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+def shake(pair):
+    return finished(shaking(pair))
+
+def shake_objects():
+    return finished(shaking_objects())
 """
 
-# Nobody is inside OpenSSL at the moment of the fork: a lock of its own that another thread holds would stay locked in
-# the child for ever, whoever calls it.
+# Nobody is inside OpenSSL at the moment of the fork, neither to make something nor to free it: a lock of its own that
+# another thread holds would stay locked in the child for ever, whoever calls it.
 FORK = """
 gate = threading.Lock()
 
 def forever():
+    def work():
+        while True:
+            yield from shaking(pair)
+            yield from shaking_objects()
+
+    steps = work()
     while True:
-        shake(pair, gate)
-        shake_objects(gate)
+        with gate:
+            next(steps)
 
 pair = contexts()
 mine = shake(pair)
