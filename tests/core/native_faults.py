@@ -131,7 +131,8 @@ INFALLIBLE: dict[str, str] = {
     r"mem(cmp|cpy|move|set)|str(cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
     r"|CRYPTO_memcmp": "C's own",
     r"CRYPTO_THREAD_(read_lock|write_lock|unlock|get_local)|X509_STORE_unlock|PyThread_(acquire|release)_lock\w*"
-    r"|PyThread_get_thread_ident|PyGILState_\w+": "locks that are there, which nobody holds twice",
+    r"|PyThread_get_thread_ident|PyGILState_\w+|YIELD|sched_yield|SwitchToThread": "locks that are there, which nobody"
+    " holds twice",
     r"ERR_\w+|PyErr_\w+|PyException_SetTraceback": "report failures; PyErr_Format has a MemoryError instead",
     r"BIO_(get_data|set_data|set_init|clear_retry_flags|set_retry_\w+|ctrl_pending|method_type|meth_set_\w+|up_ref"
     r"|set_mem_eof_return)": "read or write what is there",

@@ -23,7 +23,8 @@
  * to its BIO, so whoever holds a reference to the BIO can use it, in whatever
  * order the connection and its parts are freed.  The box of one connection needs
  * no lock, the guard is one; a box that may be shared has its own, held while
- * bytes are copied, never longer.
+ * bytes are copied, never longer.  It is one flag: a lock of the system costs as
+ * much as the copying of a small record.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,20 +34,34 @@
 #include <openssl/err.h>
 #include <openssl/ssl3.h>
 
+#ifdef _WIN32
+#include <windows.h>
+#define YIELD() SwitchToThread()
+#else
+#include <sched.h>
+#define YIELD() sched_yield()
+#endif
+
 #include "internal/boxes.h"
 #include "internal/buffers.h"
 
-enum { LEAST = 256, MOST_HINT = 1024 * 1024 };
+enum { LEAST = 256, LOOKS = 100, MOST_HINT = 1024 * 1024 };
 
-static int enter(const obio_box *box)
+/* Wait until no other thread has the box: it copies a few bytes, so it is soon over. */
+static void enter(obio_box *box)
 {
-    return box->lock == NULL || CRYPTO_THREAD_write_lock(box->lock);
+    int looks = 0;
+
+    while (box->shared && !TAKE(&box->is_taken)) {
+        if (++looks % LOOKS == 0)
+            YIELD();
+    }
 }
 
-static void leave(const obio_box *box)
+static void leave(obio_box *box)
 {
-    if (box->lock != NULL)
-        CRYPTO_THREAD_unlock(box->lock);
+    if (box->shared)
+        box->is_taken = 0;
 }
 
 static size_t held(const obio_box *box)
@@ -55,12 +70,11 @@ static size_t held(const obio_box *box)
 }
 
 /* How many bytes wait to be read. */
-size_t obio_box_size(const obio_box *box)
+size_t obio_box_size(obio_box *box)
 {
     size_t size;
 
-    if (!enter(box))
-        return 0;
+    enter(box);
     size = held(box) + box->lent_size;
     leave(box);
     return size;
@@ -69,30 +83,27 @@ size_t obio_box_size(const obio_box *box)
 /* No more bytes will come: whoever reads the empty box finds its end. */
 void obio_box_end(obio_box *box)
 {
-    if (!enter(box))
-        return;
+    enter(box);
     box->ended = 1;
     leave(box);
 }
 
-int obio_box_ended(const obio_box *box)
+int obio_box_ended(obio_box *box)
 {
     int ended;
 
-    if (!enter(box))
-        return 0;
+    enter(box);
     ended = box->ended;
     leave(box);
     return ended;
 }
 
 /* Whether a reader would have to wait: there is nothing, and it has not ended. */
-int obio_box_waits(const obio_box *box)
+int obio_box_waits(obio_box *box)
 {
     int waits;
 
-    if (!enter(box))
-        return 0;
+    enter(box);
     waits = held(box) + box->lent_size == 0 && !box->ended;
     leave(box);
     return waits;
@@ -149,8 +160,7 @@ int obio_box_put(obio_box *box, const void *data, size_t size)
 {
     int ok;
 
-    if (!enter(box))
-        return 0;
+    enter(box);
     ok = put(box, data, size);
     leave(box);
     return ok;
@@ -193,8 +203,7 @@ size_t obio_box_take(obio_box *box, void *buffer, size_t size)
 {
     size_t taken;
 
-    if (!enter(box))
-        return 0;
+    enter(box);
     taken = take(box, buffer, size);
     leave(box);
     return taken;
@@ -234,8 +243,7 @@ int obio_box_put_first(obio_box *box, const void *data, size_t size)
 {
     int ok;
 
-    if (!enter(box))
-        return 0;
+    enter(box);
     ok = put_first(box, data, size);
     leave(box);
     return ok;
@@ -266,13 +274,14 @@ static size_t record_size(const unsigned char *header)
 static void follow(obio_box *box, const unsigned char *data, size_t size)
 {
     while (size > 0) {
-        size_t part = box->left < size ? box->left : size;
+        size_t wanted = box->left > 0 ? box->left : sizeof box->header - box->have;
+        size_t part = wanted < size ? wanted : size;
 
-        if (part > 0) {
+        if (box->left > 0) {
             box->left -= part;
         } else {
-            box->header[box->have++] = *data;
-            part = 1;
+            memcpy(box->header + box->have, data, part);
+            box->have += part;
             if (box->have == sizeof box->header) {
                 box->left = record_size(box->header);
                 box->have = 0;
@@ -335,10 +344,10 @@ static size_t plaintext_of(const unsigned char *header, size_t overhead)
     return header[0] == SSL3_RT_APPLICATION_DATA && size > overhead ? size - overhead : 0;
 }
 
-static size_t expect(const obio_box *box, size_t overhead)
+static size_t expect(const obio_box *box, size_t overhead, int *plain)
 {
     const unsigned char *at = box->lent;
-    size_t size = box->lent_size, have = box->have, total = 0;
+    size_t size = box->lent_size, have = box->have, total = 0, each;
     unsigned char header[5];
 
     if (held(box) > 0) {
@@ -347,11 +356,13 @@ static size_t expect(const obio_box *box, size_t overhead)
         at = box->data + box->start;
         size = held(box);
     }
+    *plain = 1;
     memcpy(header, box->header, sizeof header);
     if (box->left > 0) {
         if (box->left > size)
             return 0;
         total = plaintext_of(header, overhead);
+        *plain = total > 0;
         at += box->left;
         size -= box->left;
     }
@@ -362,7 +373,9 @@ static size_t expect(const obio_box *box, size_t overhead)
         have = 0;
         if (size < record_size(header))
             break;
-        total += plaintext_of(header, overhead);
+        each = plaintext_of(header, overhead);
+        *plain = *plain && each > 0;
+        total += each;
         at += record_size(header);
         size -= record_size(header);
     }
@@ -382,14 +395,17 @@ static size_t expect_far(const obio_box *box, size_t overhead)
     return (box->lent_size + known) / size * plaintext_of(box->lent, overhead);
 }
 
-/* How much plaintext is in the whole records of the box, if each has this overhead beside its header; 0 if unknown. */
-size_t obio_box_expect(const obio_box *box, size_t overhead)
+/*
+ * How much plaintext is in the whole records of the box, if each has this overhead beside its header; 0 if unknown.
+ * Whoever gets just so much where they are `plain` knows that libssl found nothing else in them.
+ */
+size_t obio_box_expect(obio_box *box, size_t overhead, int *plain)
 {
     size_t size;
 
-    if (!enter(box))
-        return 0;
-    size = box->far == NULL ? expect(box, overhead) : expect_far(box, overhead);
+    *plain = 0;
+    enter(box);
+    size = box->far == NULL ? expect(box, overhead, plain) : expect_far(box, overhead);
     leave(box);
     return size;
 }
@@ -434,8 +450,7 @@ static int box_read(BIO *bio, char *buffer, size_t size, size_t *got)
     int ended;
 
     BIO_clear_retry_flags(bio);
-    if (!enter(box))
-        return 0;
+    enter(box);
     *got = take(box, buffer, size);
     ended = box->ended;
     if (*got == 0 && box->far != NULL)
@@ -506,7 +521,6 @@ static int box_destroy(BIO *bio)
 
     if (box == NULL)
         return 1;
-    CRYPTO_THREAD_lock_free(box->lock);
     obio_buffer_free(box->data, box->room);
     free(box);
     return 1;
@@ -541,10 +555,7 @@ BIO *obio_box_new(int shared)
     if (!CRYPTO_THREAD_run_once(&method_once, make_method) || method == NULL || (bio = BIO_new(method)) == NULL)
         return NULL;
     box = BIO_get_data(bio);
-    if (shared && (box->lock = CRYPTO_THREAD_lock_new()) == NULL) {
-        BIO_free(bio);
-        return NULL;
-    }
+    box->shared = shared;
     return bio;
 }
 

@@ -11,17 +11,8 @@
  */
 #include <stdlib.h>
 
+#include "internal/atomics.h"
 #include "internal/buffers.h"
-
-#ifdef _MSC_VER
-#include <intrin.h>
-#define ATOMIC volatile
-#define TAKE(flag) (_InterlockedCompareExchange((volatile long *)(flag), 1, 0) == 0)
-#else
-#include <stdatomic.h>
-#define ATOMIC _Atomic
-#define TAKE(flag) atomic_compare_exchange_strong((flag), &(int){0}, 1)
-#endif
 
 enum { SLOTS = 8, LEAST_KEPT = 16 * 1024, MOST_KEPT = 1280 * 1024 };
 

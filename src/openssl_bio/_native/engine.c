@@ -7,7 +7,7 @@
  * callback raised, keeps the plaintext that came with it.  Everything rare is
  * left to Python: making an Outcome (`_classify`) and an exception (`_error`,
  * `_refuse_io`) are methods of the subclass in `_core/native.py`.  Only "want read", which is not
- * rare, is made here, after a pattern that the face's table gave.
+ * rare, is made in C (engine_errors.c), after a pattern that the face's table gave.
  *
  * The GIL is let go once an operation, and only if that is large: a small one is
  * over before another thread could have taken it.  libssl may call Python back
@@ -48,6 +48,15 @@ void obio_leave(engine_object *self)
     obio_guard_leave(self->guard);
 }
 
+/* The same where bytes were moved: of the two BIOs, only one that is somebody else's can have queued an error. */
+void obio_leave_moved(engine_object *self, const obio_box *moved)
+{
+    if (moved == NULL)
+        obio_leave_clean(self);
+    else
+        obio_leave(self);
+}
+
 void obio_leave_clean(engine_object *self)
 {
     if (ERR_peek_error() != 0)
@@ -76,98 +85,6 @@ int obio_enter_io(engine_object *self)
     return -1;
 }
 
-/* Raise the exception of an Outcome; NULL. */
-PyObject *obio_raise_error(engine_object *self, PyObject *outcome)
-{
-    PyObject *error = PyObject_CallMethod((PyObject *)self, "_error", "(O)", outcome);
-
-    if (error == NULL)
-        return NULL;
-    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_DECREF(error);
-    return NULL;
-}
-
-/* 0, or -1 with the error set that ended the connection before. */
-int obio_refuse_failed(engine_object *self)
-{
-    PyObject *failure = self->failure;
-
-    if (failure == NULL)
-        return 0;
-    Py_INCREF(failure);
-    obio_raise_error(self, failure);
-    Py_DECREF(failure);
-    return -1;
-}
-
-static PyObject *classified(engine_object *self)
-{
-    return PyObject_CallMethod((PyObject *)self, "_classify", "K", (unsigned long long)(size_t)&self->core.outcome);
-}
-
-PyObject *obio_raise_want_read(engine_object *self)
-{
-    PyObject *pattern = Py_NewRef(self->want_read), *error, *attributes, *key, *value;
-    Py_ssize_t at = 0;
-
-    error = PyObject_Call(PyTuple_GetItem(pattern, 0), PyTuple_GetItem(pattern, 1), NULL);
-    attributes = PyTuple_GetItem(pattern, 2);
-    while (error != NULL && PyDict_Next(attributes, &at, &key, &value)) {
-        if (PyObject_SetAttr(error, key, value) < 0)
-            Py_CLEAR(error);
-    }
-    if (error != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_XDECREF(error);
-    Py_DECREF(pattern);
-    return NULL;
-}
-
-/* Raise what the last operation ended with. */
-PyObject *obio_raise_outcome(engine_object *self)
-{
-    PyObject *outcome;
-
-    if (self->core.outcome.ssl_error == SSL_ERROR_WANT_READ && self->core.outcome.records == 0)
-        return obio_raise_want_read(self);
-    outcome = classified(self);
-    if (outcome != NULL)
-        obio_raise_error(self, outcome);
-    Py_XDECREF(outcome);
-    return NULL;
-}
-
-static int keep_failure(engine_object *self, PyObject *outcome)
-{
-    PyObject *before = self->failure;
-
-    self->failure = outcome;
-    Py_XDECREF(before);
-    return outcome == NULL ? -1 : 0;
-}
-
-/*
- * Bytes from the peer, or for it, are lost for want of memory: what comes behind
- * them must not be taken for what follows, so this ends the connection.  It needs
- * no memory, and an exception that is set stays so.
- */
-void obio_lose(engine_object *self)
-{
-    keep_failure(self, Py_NewRef(self->lost));
-}
-
-/* Raise what the operation's callbacks raised. */
-int obio_raise_pending(engine_object *self)
-{
-    PyObject *error = PyObject_CallMethod(self->pending, "pop", NULL);
-
-    if (error != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_XDECREF(error);
-    return -1;
-}
-
 /*
  * During the handshake an exception of a callback ends the connection.  While a
  * record is written it ends all writing: libssl would take any later data for the
@@ -178,7 +95,7 @@ static int end_with_pending(engine_object *self, int handshaking)
     if (!handshaking && SSL_want_write(self->core.ssl))
         self->stuck = 1;
     if (handshaking && self->failure == NULL) {
-        if (keep_failure(self, PyObject_GetAttrString((PyObject *)self, "_aborted")) < 0)
+        if (obio_keep_failure(self, PyObject_GetAttrString((PyObject *)self, "_aborted")) < 0)
             return -1;
         obio_abort(self->core.ssl);
     }
@@ -198,7 +115,7 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
         call(self, buffer, size);
     }
     self->visits = obio_guard_visits(self->guard);
-    if (self->core.outcome.broken && keep_failure(self, classified(self)) < 0)
+    if (self->core.outcome.broken && obio_keep_failure(self, obio_classified(self)) < 0)
         return -1;
     return PyList_Size(self->pending) > 0 ? end_with_pending(self, handshaking) : 0;
 }
@@ -288,6 +205,11 @@ static PyObject *engine_handle_timeout(engine_object *self, PyObject *unused)
 
 /* -- what can be asked --------------------------------------------------------------------------------------------- */
 
+Py_ssize_t obio_pending(const engine_object *self)
+{
+    return SSL_pending(self->core.ssl) + (self->unread == NULL ? 0 : PyBytes_Size(self->unread));
+}
+
 PyObject *obio_method_pending_bytes(engine_object *self, PyObject *unused)
 {
     Py_ssize_t pending;
@@ -295,8 +217,8 @@ PyObject *obio_method_pending_bytes(engine_object *self, PyObject *unused)
     (void)unused;
     if (obio_enter(self) < 0)
         return NULL;
-    pending = SSL_pending(self->core.ssl) + (self->unread == NULL ? 0 : PyBytes_Size(self->unread));
-    obio_leave_clean(self);
+    pending = obio_pending(self);
+    obio_leave(self);
     return PyLong_FromSsize_t(pending);
 }
 
@@ -422,7 +344,7 @@ static PyObject *engine_failure(engine_object *self, void *unused)
 static int engine_set_failure(engine_object *self, PyObject *value, void *unused)
 {
     (void)unused;
-    return keep_failure(self, Py_XNewRef(value));
+    return obio_keep_failure(self, Py_XNewRef(value));
 }
 
 static PyObject *engine_direct(engine_object *self, void *unused)

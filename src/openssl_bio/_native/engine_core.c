@@ -107,9 +107,10 @@ static int has_run_dry(const obio_engine *engine)
         && !SSL_has_pending(engine->ssl) && SSL_get_shutdown(engine->ssl) == 0;
 }
 
-static void succeed(obio_engine *engine, size_t count)
+/* All went well: so there is no error in the queue where libssl has only sealed and opened records of data. */
+static void succeed(obio_engine *engine, size_t count, int only_data)
 {
-    if (ERR_peek_error() != 0)
+    if (!only_data && ERR_peek_error() != 0)
         ERR_clear_error();
     engine->outcome.count = count;
 }
@@ -117,10 +118,11 @@ static void succeed(obio_engine *engine, size_t count)
 /* Fill the buffer from as many records as there are; the outcome has the count.  A datagram is never joined. */
 void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
 {
-    size_t total = 0, got;
+    size_t total = 0, promised = engine->promised, got;
 
     obio_begin(&engine->outcome);
     engine->dry = 0;
+    engine->promised = 0;
     do {
         int result = SSL_read_ex(engine->ssl, (char *)buffer + total, size - total, &got);
 
@@ -132,12 +134,13 @@ void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
         total += got;
         engine->dry = has_run_dry(engine);
     } while (total < size && !engine->dry && !engine->datagrams);
-    succeed(engine, total);
+    succeed(engine, total, total == promised);
 }
 
 /* Seal all of the data, also where SSL_MODE_ENABLE_PARTIAL_WRITE makes libssl stop after each record. */
 void obio_engine_write(obio_engine *engine, const void *data, size_t size)
 {
+    int sealing = SSL_is_init_finished(engine->ssl) && engine->outbox != NULL;
     size_t total = 0, put;
 
     obio_begin(&engine->outcome);
@@ -151,7 +154,7 @@ void obio_engine_write(obio_engine *engine, const void *data, size_t size)
         }
         total += put;
     } while (total < size);
-    succeed(engine, total);
+    succeed(engine, total, sealing);
 }
 
 /* -- how large answers will be ------------------------------------------------------------------------------------ */
@@ -184,7 +187,7 @@ static void look_far(const obio_engine *engine)
         obio_box_look(engine->far);
 }
 
-static size_t waiting(const obio_engine *engine, const obio_box *box)
+static size_t waiting(const obio_engine *engine, obio_box *box)
 {
     return engine->far == NULL ? obio_box_size(box) : obio_box_known(box);
 }
@@ -194,11 +197,13 @@ size_t obio_engine_room(obio_engine *engine, size_t size)
 {
     size_t each = overhead(engine), room = 0;
     obio_box *box = engine->far == NULL ? engine->inbox : engine->far;
+    int plain = 0;
 
     if (engine->far != NULL)
         look_far(engine);
     if (box != NULL && !engine->datagrams && each != 0)
-        room = obio_box_expect(box, each) + (size_t)SSL_pending(engine->ssl);
+        room = obio_box_expect(box, each, &plain) + (size_t)SSL_pending(engine->ssl);
+    engine->promised = plain && room <= size ? room : 0;
     if (room == 0)
         room = box != NULL && waiting(engine, box) == 0 ? 1 : RECORD;
     return room < size ? room : size;

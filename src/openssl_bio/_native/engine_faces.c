@@ -96,7 +96,7 @@ static PyObject *face_bio_read(engine_object *self, PyObject *const *arguments, 
         obio_raise_want_read(self);
     else
         data = obio_take(self, size);
-    obio_leave_clean(self);
+    obio_leave_moved(self, self->core.outbox);
     return data;
 }
 
@@ -167,9 +167,21 @@ static PyObject *face_do_handshake(engine_object *self, PyObject *const *argumen
     return obio_in_python((PyObject *)self, "_python_do_handshake", arguments, count, names);
 }
 
+/* What nothing means after the peer has closed, the face knows. */
 static PyObject *face_pending(engine_object *self, PyObject *unused)
 {
-    return obio_method_pending_bytes(self, unused);
+    Py_ssize_t pending;
+    int closed;
+
+    (void)unused;
+    if (obio_enter(self) < 0)
+        return NULL;
+    pending = obio_pending(self);
+    closed = SSL_get_shutdown(self->core.ssl) != 0;
+    obio_leave(self);
+    if (pending == 0 && closed)
+        return obio_in_python((PyObject *)self, "_python_pending", NULL, 0, NULL);
+    return PyLong_FromSsize_t(pending);
 }
 
 enum { FAST = METH_FASTCALL | METH_KEYWORDS };

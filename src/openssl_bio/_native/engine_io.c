@@ -419,7 +419,7 @@ PyObject *obio_method_feed(engine_object *self, PyObject *data)
     if (obio_enter_io(self) == 0) {
         if (obio_feed(self, &view) == 0)
             answer = PyLong_FromSsize_t(view.len);
-        obio_leave_clean(self);
+        obio_leave_moved(self, self->core.inbox);
     }
     PyBuffer_Release(&view);
     return answer;
@@ -462,7 +462,7 @@ PyObject *obio_method_take(engine_object *self, PyObject *number)
     if (obio_size_of(number, &size) < 0 || obio_enter(self) < 0)
         return NULL;
     data = obio_take(self, size);
-    obio_leave_clean(self);
+    obio_leave_moved(self, self->core.outbox);
     return data;
 }
 

@@ -17,7 +17,7 @@ enum { SMALL = 2048, LARGE = 8 * 1024 };
 
 static int can_borrow(const obio_box *box)
 {
-    return box != NULL && box->lock == NULL;
+    return box != NULL && !box->shared;
 }
 
 /* -- receiving ---------------------------------------------------------------------------------------------------- */

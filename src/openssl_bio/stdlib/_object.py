@@ -73,7 +73,7 @@ def _writable(buffer: Any) -> memoryview:
     return view
 
 
-@hot("read", "write", "do_handshake")
+@hot("read", "write", "do_handshake", "pending")
 class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObject):
     """A TLS connection without input or output of its own: what `SSLContext.wrap_bio` returns.
 

@@ -3,7 +3,8 @@
 #define OBIO_BOXES_H
 
 #include <openssl/bio.h>
-#include <openssl/crypto.h>
+
+#include "internal/atomics.h"
 
 /* Where the bytes of a box are that leads elsewhere; whoever makes it fills it in.  A sized one knows how much there is. */
 typedef struct obio_far obio_far;
@@ -19,7 +20,8 @@ struct obio_far {
 };
 
 typedef struct {
-    CRYPTO_RWLOCK *lock;  /* NULL unless it may be shared */
+    int shared;          /* by threads, which take it in turns */
+    ATOMIC int is_taken;
     unsigned char *data; /* the bytes from start to end are in the box */
     size_t start, end, room, hint;
     const unsigned char *lent; /* read after data */
@@ -36,13 +38,13 @@ typedef struct {
 BIO *obio_box_new(int shared);
 obio_box *obio_box_of(BIO *bio);
 
-size_t obio_box_size(const obio_box *box);
+size_t obio_box_size(obio_box *box);
 int obio_box_put(obio_box *box, const void *data, size_t size);
 size_t obio_box_take(obio_box *box, void *buffer, size_t size);
 
 void obio_box_end(obio_box *box);
-int obio_box_ended(const obio_box *box);
-int obio_box_waits(const obio_box *box);
+int obio_box_ended(obio_box *box);
+int obio_box_waits(obio_box *box);
 
 void obio_box_lend(obio_box *box, const void *data, size_t size);
 int obio_box_return(obio_box *box);
@@ -55,6 +57,6 @@ size_t obio_box_ask(obio_box *box);
 size_t obio_box_known(const obio_box *box);
 void obio_box_look(obio_box *box);
 
-size_t obio_box_expect(const obio_box *box, size_t overhead);
+size_t obio_box_expect(obio_box *box, size_t overhead, int *plain);
 
 #endif

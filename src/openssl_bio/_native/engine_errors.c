@@ -1,0 +1,106 @@
+/*
+ * How the C engine fails: it raises what a face's table of errors makes of an
+ * outcome, or what a callback raised, and keeps what has ended a connection.
+ *
+ * See engine.c for how operations run.
+ */
+#include <Python.h>
+
+#include <openssl/err.h>
+
+#include "internal/engine.h"
+
+/* Raise the exception of an Outcome; NULL. */
+PyObject *obio_raise_error(engine_object *self, PyObject *outcome)
+{
+    PyObject *error = PyObject_CallMethod((PyObject *)self, "_error", "(O)", outcome);
+
+    if (error == NULL)
+        return NULL;
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_DECREF(error);
+    return NULL;
+}
+
+/* 0, or -1 with the error set that ended the connection before. */
+int obio_refuse_failed(engine_object *self)
+{
+    PyObject *failure = self->failure;
+
+    if (failure == NULL)
+        return 0;
+    Py_INCREF(failure);
+    obio_raise_error(self, failure);
+    Py_DECREF(failure);
+    return -1;
+}
+
+/* The Outcome of the last operation; NULL with an exception set. */
+PyObject *obio_classified(engine_object *self)
+{
+    return PyObject_CallMethod((PyObject *)self, "_classify", "K", (unsigned long long)(size_t)&self->core.outcome);
+}
+
+PyObject *obio_raise_want_read(engine_object *self)
+{
+    PyObject *pattern = Py_NewRef(self->want_read), *error, *attributes, *mine;
+
+    error = PyObject_Call(PyTuple_GetItem(pattern, 0), PyTuple_GetItem(pattern, 1), NULL);
+    attributes = PyTuple_GetItem(pattern, 2);
+    if (error != NULL && PyDict_Size(attributes) > 0) {
+        mine = PyDict_Copy(attributes);
+        if (mine == NULL || PyObject_GenericSetDict(error, mine, NULL) < 0)
+            Py_CLEAR(error);
+        Py_XDECREF(mine);
+    }
+    if (error != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+    Py_DECREF(pattern);
+    return NULL;
+}
+
+/* Raise what the last operation ended with. */
+PyObject *obio_raise_outcome(engine_object *self)
+{
+    PyObject *outcome;
+
+    if (self->core.outcome.ssl_error == SSL_ERROR_WANT_READ && self->core.outcome.records == 0)
+        return obio_raise_want_read(self);
+    outcome = obio_classified(self);
+    if (outcome != NULL)
+        obio_raise_error(self, outcome);
+    Py_XDECREF(outcome);
+    return NULL;
+}
+
+/* Keep what ends the connection, a reference that is taken over; NULL for nothing, and then the answer is -1. */
+int obio_keep_failure(engine_object *self, PyObject *outcome)
+{
+    PyObject *before = self->failure;
+
+    self->failure = outcome;
+    Py_XDECREF(before);
+    return outcome == NULL ? -1 : 0;
+}
+
+/*
+ * Bytes from the peer, or for it, are lost for want of memory: what comes behind
+ * them must not be taken for what follows, so this ends the connection.  It needs
+ * no memory, and an exception that is set stays so.
+ */
+void obio_lose(engine_object *self)
+{
+    obio_keep_failure(self, Py_NewRef(self->lost));
+}
+
+/* Raise what the operation's callbacks raised. */
+int obio_raise_pending(engine_object *self)
+{
+    PyObject *error = PyObject_CallMethod(self->pending, "pop", NULL);
+
+    if (error != NULL)
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_XDECREF(error);
+    return -1;
+}
