@@ -1,14 +1,20 @@
 """How many instructions an operation takes: ``make bench-instructions``, with valgrind's callgrind.
 
-Unlike times, these hardly depend on the machine: two runs differ by less than 0.1 %.  Each subject does a workload
-twice in a process of its own, with different counts of operations; the difference is what the operations took.  The
-counts are compared with ``baseline.json``, which names the libraries it was made with: more than 3 % above it fails,
-where the libraries are the same.  ``--update`` writes the baseline.
+Unlike times these hardly depend on what else the machine does: two runs differ by less than 0.5 %. One process does
+everything under callgrind, which counts only while a workload runs that was run before (``marks.c`` tells it when), so
+that neither imports nor first times count.
+
+The counts are compared with ``baseline.json``, and more than 3 % above it fails. They depend on what else there is:
+which Python, libssl and libc, and which of its code libcrypto chose for the processor that valgrind shows it. All of
+that is in the baseline, and where it differs it is said that nothing was compared. ``--update`` writes the baseline.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
+import importlib
 import json
 import os
 import platform
@@ -21,14 +27,19 @@ from pathlib import Path
 from benchmarks.subjects import new_certificate, subjects
 from benchmarks.workloads import WORKLOADS
 
-BASELINE = Path(__file__).with_name("baseline.json")
+HERE = Path(__file__).resolve().parent
+BASELINE = HERE / "baseline.json"
 TOLERANCE = 1.03
-# The workload, how many operations more the longer run does, and how many of them make one that is shown.
+CPU_SETTINGS = 1008  # OPENSSL_INFO_CPU_SETTINGS
+# The workload, how many operations are counted, and how many of them make one that is shown.
 MEASURED = {
     "ping_pong": (200, 1),
     "until_dry": (200, 1),
-    "small_records": (3, 1 / 1000),
-    "bulk_16k": (6, 1 / 16),
+    "small_records": (1, 1 / 1000),
+    "writes_then_drain": (5, 1 / 64),
+    "bulk_1k": (2, 1 / 64),
+    "bulk_16k": (3, 1 / 16),
+    "bulk_1m": (1, 1),
     "handshake": (20, 1),
     "resumption": (20, 1),
     "connection": (100, 1),
@@ -36,52 +47,76 @@ MEASURED = {
 }
 
 
-def run(subject: str, name: str, count: int) -> None:
-    """What is measured: so many operations, after as many that warm up."""
-    workload = WORKLOADS[name]
+def libraries() -> dict[str, str]:
+    """What the counts depend on, beside our code: asked under valgrind, which has a processor of its own."""
+    libcrypto = ctypes.CDLL(importlib.import_module("_ssl").__file__)
+    libcrypto.OPENSSL_info.restype = libcrypto.OpenSSL_version.restype = ctypes.c_char_p
+    processor = libcrypto.OPENSSL_info(CPU_SETTINGS) or b""
+    return {
+        "python": " ".join(sys.version.split()),
+        "libssl": libcrypto.OpenSSL_version(0).decode(),
+        "libc": "-".join(platform.libc_ver()),
+        "processor": f"{platform.machine()} {processor.decode()}",
+    }
+
+
+def run(names: list[str], who: list[str], marks: Path) -> None:
+    """What is measured: each workload by each subject, after as many operations that warm up."""
+    tell = ctypes.CDLL(str(marks))
+    gc.disable()
+    print(json.dumps(libraries()))
     with tempfile.TemporaryDirectory() as folder:
-        who = subjects(new_certificate(Path(folder)))[subject]
-        work, state = workload.of(who), workload.ready(who, workload.ciphers)
-        assert work is not None
-        work(state, MEASURED[name][0])
-        work(state, count)
+        everybody = subjects(new_certificate(Path(folder)))
+        for name in names:
+            workload, count = WORKLOADS[name], MEASURED[name][0]
+            for subject in who:
+                work = workload.of(everybody[subject])
+                if work is None:
+                    continue
+                state = workload.ready(everybody[subject], workload.ciphers)
+                work(state, count)
+                tell.begin()
+                work(state, count)
+                tell.end(f"{name}/{subject}".encode())
 
 
-def counted(subject: str, name: str, count: int) -> int:
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-m"]
-    command += ["benchmarks.instructions", "--run", subject, name, str(count)]
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    assert found is not None, done.stderr
-    return int(found[1])
-
-
-def measure(names: list[str], who: list[str]) -> dict[str, dict[str, int]]:
-    """For each workload and subject, instructions an operation."""
+def measure(names: list[str], who: list[str]) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    """What the counts depend on; for each workload and subject, instructions an operation."""
     results: dict[str, dict[str, int]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        marks, out = Path(folder, "marks.so"), Path(folder, "out")
+        command = [os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", str(HERE / "marks.c"), "-o", str(marks)]
+        subprocess.run(command, check=True)
+        command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
+        command += [sys.executable, "-m", "benchmarks.instructions", "--marks", str(marks)]
+        command += ["--only", *names, "--subjects", *who]
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONHASHSEED": "0"}
+        )
+        for path in Path(folder).glob("out.*"):
+            text = path.read_text()
+            named, counted = re.search(r"Trigger: Client Request: (\w+)/(.+)", text), re.search(r"totals: (\d+)", text)
+            assert named is not None, path
+            assert counted is not None, path
+            times, share = MEASURED[named[1]]
+            results.setdefault(named[1], {})[named[2]] = round(int(counted[1]) / times * share)
+    return json.loads(done.stdout), results
+
+
+def show(results: dict[str, dict[str, int]], names: list[str], who: list[str]) -> None:
+    print(" " * 45 + "".join(f"{subject:>12}" for subject in who))
     for name in names:
-        more, share = MEASURED[name]
-        for subject in who:
-            took = counted(subject, name, 2 * more) - counted(subject, name, more)
-            results.setdefault(name, {})[subject] = round(took / more * share)
-            print(f"{WORKLOADS[name].title:45}{subject:12}{results[name][subject]:>10}", flush=True)
-    return results
+        print(f"{WORKLOADS[name].title:45}" + "".join(f"{results[name].get(subject, '-'):>12}" for subject in who))
 
 
-def libraries() -> str:
-    """What the counts depend on, beside the code."""
-    from openssl_bio import SSL
-
-    return f"{platform.machine()}, Python {platform.python_version()}, {SSL.OpenSSL_version(0).decode()}"
-
-
-def compare(results: dict[str, dict[str, int]]) -> int:
+def compare(libraries: dict[str, str], results: dict[str, dict[str, int]]) -> int:
     """How many counts are too high."""
-    baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-    if baseline.get("libraries") != libraries():
-        print(f"not compared: the baseline is of {baseline.get('libraries')}, and this is {libraries()}")
-        return 0
+    baseline = json.loads(BASELINE.read_text())
+    for key, mine in libraries.items():
+        theirs = baseline["libraries"].get(key)
+        if theirs != mine:
+            print(f"Nothing was compared: the baseline is for {key} {theirs!r}, and here it is {mine!r}.")
+            return 0
     worse = 0
     for name, row in results.items():
         for subject, count in row.items():
@@ -97,17 +132,18 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", choices=MEASURED, default=list(MEASURED))
     parser.add_argument("--subjects", nargs="*", help="these alone")
     parser.add_argument("--update", action="store_true", help="write the baseline")
-    parser.add_argument("--run", nargs=3, metavar=("SUBJECT", "WORKLOAD", "COUNT"), help=argparse.SUPPRESS)
+    parser.add_argument("--marks", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.run:
-        run(arguments.run[0], arguments.run[1], int(arguments.run[2]))
+    who = arguments.subjects or [name for name in subjects(Path()) if name != "pyOpenSSL"]
+    if arguments.marks:
+        run(arguments.only, who, arguments.marks)
         return 0
-    everybody = [name for name in subjects(Path()) if name != "pyOpenSSL"]
-    results = measure(arguments.only, arguments.subjects or everybody)
+    libraries, results = measure(arguments.only, who)
+    show(results, arguments.only, who)
     if arguments.update:
-        BASELINE.write_text(json.dumps({"libraries": libraries(), "instructions": results}, indent=1) + "\n")
+        BASELINE.write_text(json.dumps({"libraries": libraries, "instructions": results}, indent=1) + "\n")
         return 0
-    return 1 if compare(results) else 0
+    return 1 if compare(libraries, results) else 0
 
 
 if __name__ == "__main__":
