@@ -19,6 +19,7 @@ PAGES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs").g
 OUTPUT = {
     "memory": "b'hello'",
     "memory_stdlib": "TLSv1.3 b'hello'",
+    "corked": "4022 bytes of ciphertext for 4000",
     "one_call": "b'hello'\nb'hello'",
     "sockets": "b'HELLO'",
     "sockets_stdlib": "TLSv1.3 b'HELLO'",

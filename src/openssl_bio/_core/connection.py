@@ -24,6 +24,7 @@ from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.bio import ByteBox, ForeignBio
 from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.context import ContextCore, Generation
+from openssl_bio._core.cork import Corkable
 from openssl_bio._core.credential import Credential
 from openssl_bio._core.engines import Guard, Queue, foreign_bio
 from openssl_bio._core.errors import Kind, Outcome
@@ -84,7 +85,7 @@ class _Pins:
         self._kept = None
 
 
-class ConnectionCore(Getters, TwinSettings, Suspendable):
+class ConnectionCore(Corkable, Getters, TwinSettings, Suspendable):
     """A connection over memory; the faces name its methods."""
 
     _pump: SocketPump | None = None

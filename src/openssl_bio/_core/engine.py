@@ -304,7 +304,7 @@ class Engine:
         On DTLS that is one datagram, the oldest; `data_to_send` gives the others. Raises what writing raises: nothing
         is sealed before the end of the handshake. After an exception `data_to_send` has what there is.
         """
-        self._only_memory()
+        self._before_send_data()
         with self._guard, memoryview(plaintext).cast("B") as view:
             if len(view) and self._write(view) < len(view):
                 # Nobody is told how much of it was sealed, so nothing may follow.
@@ -336,6 +336,10 @@ class Engine:
 
     def _only_memory(self) -> None:
         """A face whose connection may not be over memory raises here."""
+
+    def _before_send_data(self) -> None:
+        """What has to be done before `send_data`, where `_direct` is not set."""
+        self._only_memory()
 
     def _take_all(self) -> bytes:
         pieces = []

@@ -81,6 +81,10 @@ class Engine(_Engine):
     def _only_memory(self) -> None:
         """A face whose connection may not be over memory raises here."""
 
+    def _before_send_data(self) -> None:
+        """What has to be done before `send_data`, where `_direct` is not set."""
+        self._only_memory()
+
 
 class Queue(_Queue):
     """Bytes that go in at one end and come out at the other, as a BIO; see `bio`."""

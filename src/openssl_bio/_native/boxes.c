@@ -45,7 +45,7 @@
 #include "internal/boxes.h"
 #include "internal/buffers.h"
 
-enum { LEAST = 256, LOOKS = 100, MOST_HINT = 1024 * 1024 };
+enum { LEAST = 256, LOOKS = 100, MOST_HINT = 1280 * 1024 };
 
 /* Wait until no other thread has the box: it copies a few bytes, so it is soon over. */
 static void enter(obio_box *box)

@@ -64,10 +64,10 @@ void obio_leave_clean(engine_object *self)
     obio_guard_leave(self->guard);
 }
 
-/* 0, or -1 with an exception set where a face's connection is not over memory. */
-int obio_only_memory(engine_object *self)
+/* 0, or -1 with an exception set where the method of a connection that is not only over memory raises one. */
+int obio_unless_direct(engine_object *self, const char *method)
 {
-    PyObject *none = self->direct ? Py_NewRef(Py_None) : PyObject_CallMethod((PyObject *)self, "_only_memory", NULL);
+    PyObject *none = self->direct ? Py_NewRef(Py_None) : PyObject_CallMethod((PyObject *)self, method, NULL);
 
     Py_XDECREF(none);
     return none == NULL ? -1 : 0;

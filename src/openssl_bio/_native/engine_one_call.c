@@ -65,7 +65,7 @@ PyObject *obio_method_receive_data(engine_object *self, PyObject *ciphertext)
     PyObject *data = NULL;
     Py_buffer view;
 
-    if (obio_only_memory(self) < 0 || obio_data_of(ciphertext, &view) < 0)
+    if (obio_unless_direct(self, "_only_memory") < 0 || obio_data_of(ciphertext, &view) < 0)
         return NULL;
     if (obio_enter_io(self) == 0) {
         data = receive(self, &view);
@@ -188,7 +188,7 @@ PyObject *obio_method_send_data(engine_object *self, PyObject *plaintext)
     PyObject *data = NULL;
     Py_buffer view;
 
-    if (obio_only_memory(self) < 0 || obio_data_of(plaintext, &view) < 0)
+    if (obio_unless_direct(self, "_before_send_data") < 0 || obio_data_of(plaintext, &view) < 0)
         return NULL;
     if (obio_enter_io(self) == 0) {
         data = send(self, view.buf, (size_t)view.len);
@@ -233,7 +233,7 @@ PyObject *obio_method_data_to_send(engine_object *self, PyObject *unused)
     PyObject *data = NULL;
 
     (void)unused;
-    if (obio_only_memory(self) < 0 || obio_enter(self) < 0)
+    if (obio_unless_direct(self, "_only_memory") < 0 || obio_enter(self) < 0)
         return NULL;
     if (begin(self) == 0)
         data = take_all(self);

@@ -182,7 +182,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         data = _buffer(buf)
         if memoryview(data).nbytes > INT_MAX:
             raise ValueError("Cannot send more than 2**31-1 bytes at once.")
-        return self._write(data) if self._pump is None else self._send(memoryview(data).cast("B"), self._pump)
+        return self._write_or_gather(data) if self._pump is None else self._send(memoryview(data).cast("B"), self._pump)
 
     def _send(self, data: memoryview, pump: SocketPump) -> int:
         part = data if self._datagrams else data[:SLICE]
@@ -200,7 +200,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         sent = 0
         while sent < len(data):
             part = data[sent : sent + INT_MAX]
-            sent += self._write(part) if self._pump is None else self._send(part, self._pump)
+            sent += self._write_or_gather(part) if self._pump is None else self._send(part, self._pump)
         return sent
 
     def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
@@ -239,6 +239,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def shutdown(self) -> bool:
         """Send close_notify. True when the peer's has come too, False while it is awaited."""
+        self._uncork()
         return self._drive(self._shutdown)
 
     def renegotiate(self) -> bool:

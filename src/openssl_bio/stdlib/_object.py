@@ -320,7 +320,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
 
     def write(self, data: Any) -> int:
         """Seal all of ``data``, and return how many bytes that is; without any, go on with the handshake alone."""
-        count = self._write(data)
+        count = self._write_or_gather(data)
         if not count:
             if self._get(lib.SSL_get_shutdown) & lib.SSL_SENT_SHUTDOWN:
                 raise described(ssl.SSLError, 1, _IS_SHUTDOWN, _IS_SHUTDOWN.reason)
@@ -338,6 +338,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
 
     def unwrap(self) -> None:
         """Send close_notify, and wait for the peer's: ``ssl.SSLWantReadError`` until it is there."""
+        self._uncork()
         if not self._shutdown():
             self._shutdown()
 
