@@ -73,11 +73,12 @@ fuzz: .venv/test
 	.venv/bin/python -m fuzz.run loader $(SECONDS)
 
 # Against Python's ssl, against pyOpenSSL if it is in .venv, and against C; what one more context
-# costs, and how cost grows.
+# costs, how cost grows, and asyncio end to end, with uvloop if that is in .venv.
 bench: .venv/built
 	.venv/bin/python -m benchmarks $(ARGS)
 	.venv/bin/python -m benchmarks.contexts
 	.venv/bin/python -m benchmarks.growth
+	.venv/bin/python -m benchmarks.end_to_end
 
 # Handshakes full and resumed, by one process and three, and what Redis adds. Needs redis-server.
 .PHONY: bench-fleet

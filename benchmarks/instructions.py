@@ -6,7 +6,8 @@ that neither imports nor first times count.
 
 The counts are compared with ``baseline.json``, and more than 3 % above it fails. They depend on what else there is:
 which Python, libssl and libc, and which of its code libcrypto chose for the processor that valgrind shows it. All of
-that is in the baseline, and where it differs it is said that nothing was compared. ``--update`` writes the baseline.
+that is in the baseline, and where it differs it is said that nothing was compared. ``--update`` writes the baseline,
+``--where`` shows instead in which libraries the instructions are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from benchmarks.subjects import new_certificate, subjects
@@ -80,9 +82,28 @@ def run(names: list[str], who: list[str], marks: Path) -> None:
                 tell.end(f"{name}/{subject}".encode())
 
 
-def measure(names: list[str], who: list[str]) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
-    """What the counts depend on; for each workload and subject, instructions an operation."""
-    results: dict[str, dict[str, int]] = {}
+def by_library(dump: str) -> Counter[str]:
+    """The instructions of each library, in a dump of callgrind's, where names are numbered as they come."""
+    found: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    library, is_call = "", False
+    for line in dump.splitlines():
+        if named := re.match(r"(c?)ob=\((\d+)\)(?: (.+))?$", line):
+            names.setdefault(named[2], named[3])
+            if not named[1]:
+                library = re.split(r"[.-]", Path(names[named[2]]).name)[0]
+        elif line.startswith("calls="):
+            is_call = True
+        elif re.match(r"[\d+*-]", line):
+            if not is_call:  # what is called counts where it is
+                found[library] += int(line.split()[-1])
+            is_call = False
+    return found
+
+
+def measure(names: list[str], who: list[str]) -> tuple[dict[str, str], dict[str, dict[str, Counter[str]]]]:
+    """What the counts depend on; for each workload and subject, instructions an operation, by library."""
+    results: dict[str, dict[str, Counter[str]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         marks, out = Path(folder, "marks.so"), Path(folder, "out")
         command = [os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", str(HERE / "marks.c"), "-o", str(marks)]
@@ -95,11 +116,11 @@ def measure(names: list[str], who: list[str]) -> tuple[dict[str, str], dict[str,
         )
         for path in Path(folder).glob("out.*"):
             text = path.read_text()
-            named, counted = re.search(r"Trigger: Client Request: (\w+)/(.+)", text), re.search(r"totals: (\d+)", text)
+            named = re.search(r"Trigger: Client Request: (\w+)/(.+)", text)
             assert named is not None, path
-            assert counted is not None, path
             times, share = MEASURED[named[1]]
-            results.setdefault(named[1], {})[named[2]] = round(int(counted[1]) / times * share)
+            counts = {library: round(count / times * share) for library, count in by_library(text).items()}
+            results.setdefault(named[1], {})[named[2]] = Counter(counts)
     return json.loads(done.stdout), results
 
 
@@ -107,6 +128,16 @@ def show(results: dict[str, dict[str, int]], names: list[str], who: list[str]) -
     print(" " * 45 + "".join(f"{subject:>12}" for subject in who))
     for name in names:
         print(f"{WORKLOADS[name].title:45}" + "".join(f"{results[name].get(subject, '-'):>12}" for subject in who))
+
+
+def show_where(results: dict[str, dict[str, Counter[str]]], names: list[str], who: list[str]) -> None:
+    for name in names:
+        print(WORKLOADS[name].title)
+        found = sum((results[name].get(subject, Counter()) for subject in who), Counter())
+        for library, total in found.most_common():
+            if total > 0.01 * found.total():
+                row = "".join(f"{results[name].get(subject, Counter())[library]:>12}" for subject in who)
+                print(f"{'  ' + library:45}{row}")
 
 
 def compare(libraries: dict[str, str], results: dict[str, dict[str, int]]) -> int:
@@ -132,14 +163,19 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", choices=MEASURED, default=list(MEASURED))
     parser.add_argument("--subjects", nargs="*", help="these alone")
     parser.add_argument("--update", action="store_true", help="write the baseline")
+    parser.add_argument("--where", action="store_true", help="show in which libraries the instructions are")
     parser.add_argument("--marks", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     who = arguments.subjects or [name for name in subjects(Path()) if name != "pyOpenSSL"]
     if arguments.marks:
         run(arguments.only, who, arguments.marks)
         return 0
-    libraries, results = measure(arguments.only, who)
+    libraries, found = measure(arguments.only, who)
+    results = {name: {subject: counts.total() for subject, counts in row.items()} for name, row in found.items()}
     show(results, arguments.only, who)
+    if arguments.where:
+        show_where(found, arguments.only, who)
+        return 0
     if arguments.update:
         BASELINE.write_text(json.dumps({"libraries": libraries, "instructions": results}, indent=1) + "\n")
         return 0
