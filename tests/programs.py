@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import openssl_bio
+from tests.helpers import TIMEOUT
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PATHS = (str(Path(openssl_bio.__file__).resolve().parents[1]), str(_ROOT), os.environ.get("PYTHONPATH"))
@@ -43,7 +44,7 @@ def printed(*arguments: str | Path, folder: Path | None = None, **more: str) -> 
 
 @contextmanager
 def process(command: list[str], marker: str, folder: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server, and the port at the end of its line with ``marker``. Killed at the end, and after a minute."""
+    """A server, and the port at the end of its line with ``marker``. Killed at the end, and after `TIMEOUT`."""
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -53,7 +54,7 @@ def process(command: list[str], marker: str, folder: Path | None = None) -> Iter
         text=True,
         env=environment(),
     ) as server:
-        watchdog = threading.Timer(60, server.kill)
+        watchdog = threading.Timer(TIMEOUT, server.kill)
         watchdog.start()
         try:
             assert server.stdout is not None

@@ -29,7 +29,8 @@ COMMAND = [sys.executable, "-m", "openssl_bio"]
 
 
 def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return python("-m", "openssl_bio", *arguments, **more)
+    patience = ["--timeout", str(TIMEOUT)] if "connect" in arguments and "--timeout" not in arguments else []
+    return python("-m", "openssl_bio", *arguments, *patience, **more)
 
 
 def lines(output: str) -> list[str]:
@@ -330,7 +331,7 @@ def test_starttls_that_does_not_start(protocol: str, answers: list[bytes], compl
     def serve(listener: socket.socket) -> None:
         accepted, _ = listener.accept()
         with accepted:
-            accepted.settimeout(20)
+            accepted.settimeout(TIMEOUT)
             if protocol == "postgres":
                 accepted.recv(100)
             for answer in answers:
@@ -342,11 +343,11 @@ def test_starttls_that_does_not_start(protocol: str, answers: list[bytes], compl
                 accepted.recv(100)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(TIMEOUT)
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         done = run("connect", f"127.0.0.1:{listener.getsockname()[1]}", "--starttls", protocol)
-        thread.join(20)
+        thread.join(TIMEOUT)
     assert done.returncode == 1
     assert complaint in done.stderr
 
@@ -378,7 +379,7 @@ def test_serve_echoes_and_stops(tmp_path: Path) -> None:
     with process([*COMMAND, "serve", "--write-ca", str(ca)], "listening") as (server, port):
         context = ssl.create_default_context(cafile=ca)
         with (
-            socket.create_connection(("127.0.0.1", port), 20) as sock,
+            socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock,
             context.wrap_socket(sock, server_hostname="localhost") as tls,
         ):
             tls.sendall(b"x" * 100_000)
@@ -396,12 +397,12 @@ def test_serve_goes_on_after_a_client_that_fails(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     with process([*COMMAND, "serve", "--write-ca", str(ca)], "listening") as (server, port):
         assert server.stdout is not None
-        with socket.create_connection(("127.0.0.1", port), 20) as sock:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock:
             sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert "failed after 0 bytes: http request" in server.stdout.readline()
         context = ssl.create_default_context(cafile=ca)
         for _ in range(2):
-            with socket.create_connection(("127.0.0.1", port), 20) as sock:
+            with socket.create_connection(("127.0.0.1", port), TIMEOUT) as sock:
                 tls = context.wrap_socket(sock, server_hostname="localhost")
                 tls.sendall(b"hello")
                 assert tls.recv(5) == b"hello"
@@ -409,22 +410,22 @@ def test_serve_goes_on_after_a_client_that_fails(tmp_path: Path) -> None:
                 tls.close()
                 assert "failed after 5 bytes: the connection broke: Unexpected EOF" in server.stdout.readline()
         server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0
+        assert server.wait(TIMEOUT) == 0
 
 
 @pytest.mark.usefixtures("interruptible")
 def test_interrupted() -> None:
     """Ctrl-C while a server is silent ends as of any command: with 128 and the signal's number, and no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
-        command = [*COMMAND, "connect", f"127.0.0.1:{listener.getsockname()[1]}", "--timeout", "60"]
+        listener.settimeout(TIMEOUT)
+        command = [*COMMAND, "connect", f"127.0.0.1:{listener.getsockname()[1]}", "--timeout", str(TIMEOUT)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment(), text=True) as client:
             accepted, _ = listener.accept()
             with accepted:
-                accepted.settimeout(20)
+                accepted.settimeout(TIMEOUT)
                 assert accepted.recv(1) == b"\x16"  # it has begun
                 client.send_signal(signal.SIGINT)
-                _, complaint = client.communicate(timeout=20)
+                _, complaint = client.communicate(timeout=TIMEOUT)
     assert (client.returncode, complaint) == (130, "")
 
 

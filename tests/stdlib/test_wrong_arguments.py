@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.stdlib.helpers import client_context, ours, python, server_context
 
 
@@ -81,7 +81,7 @@ def connected(client: Any, server: Any, *, tickets: int = 0, **options: Any) -> 
 
     def serve() -> None:
         plain, _ = listener.accept()
-        plain.settimeout(60)
+        plain.settimeout(TIMEOUT)
         with server.wrap_socket(plain, server_side=True) as tls:
             for _ in range(tickets):
                 tls.new_session_ticket()
@@ -89,15 +89,15 @@ def connected(client: Any, server: Any, *, tickets: int = 0, **options: Any) -> 
                 tls.sendall(data)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(60)
+        listener.settimeout(TIMEOUT)
         thread = Thread(target=serve)
         thread.start()
         with (
-            socket.create_connection(listener.getsockname(), 60) as plain,
+            socket.create_connection(listener.getsockname(), TIMEOUT) as plain,
             client.wrap_socket(plain, server_hostname="localhost", **options) as tls,
         ):
             yield tls
-        thread.join(60)
+        thread.join(TIMEOUT)
 
 
 def test_a_system_without_poll(ca: Identity, server_identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
