@@ -114,7 +114,8 @@ def builder() -> FFI:
         depends=[d.relative_to(root).as_posix() for d in sorted(depends)],
         include_dirs=[os.path.relpath(INCLUDE[0], root), *INCLUDE[1:]],
         define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],
-        extra_compile_args=[]
+        # Our C has `volatile` there for atomics; on arm64 it orders nothing unless it is told to.
+        extra_compile_args=["/volatile:ms"]
         if WINDOWS
         else ["-fvisibility=hidden", "-Wall", "-Wextra", "-Werror=implicit-function-declaration"],
         **linking(),
