@@ -115,6 +115,11 @@ wheel:
 	tools/setup.sh wheel
 	tools/wheel/make.sh $(ARGS)
 
+# That wheel on Python 3.14 and 3.15 of Debian sid, in a chroot. Needs Debian's root.
+.PHONY: wheel-sid
+wheel-sid:
+	tools/wheel/sid.sh $(ARGS)
+
 openssl-3.5: .venv/test
 	tools/openssl/suite.sh trixie ob35 3.5 $(ARGS)
 

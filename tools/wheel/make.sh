@@ -11,12 +11,6 @@ mkdir -p "$work" dist
 step() { echo "== $* (after $SECONDS s)"; }
 quiet() { "$@" >"$work/log" 2>&1 || { tail -n 50 "$work/log"; echo "failed: $*"; exit 1; }; }
 
-run_tests() { # VENV FIRST-IMPORT ENGINE [pytest arguments]
-    local venv=$1 first=$2 engine=$3
-    shift 3
-    (cd "$source" && env -u SSL_CERT_FILE -u SSL_CERT_DIR OPENSSL_BIO_ENGINE="$engine" EXPECT_OPENSSL="$version" \
-        "$venv/bin/python" -m pytest -q -p "$first" "$@")
-}
 find_python() { # VERSION: a Python that works, of the system's or pyenv's; a shim of pyenv's may not
     local python
     for python in python$1 ~/.pyenv/versions/$1.*/bin/python$1; do
@@ -60,14 +54,6 @@ twine check --strict dist/*
 for minor in 3.11 3.12 3.13 3.14 3.15; do
     python=$(find_python $minor) || { echo "NOT RUN: the wheel on Python $minor, which is not here"; continue; }
     step "Python $minor"
-    venv=$work/venv-$minor
-    "$python" -m venv "$venv"
-    quiet "$venv/bin/pip" install -q --disable-pip-version-check "$wheel"
-    "$venv/bin/python" tools/wheel/check.py "$version"
-    (cd "$source" && "$venv/bin/python" -c 'import openssl_bio; assert "site-packages" in openssl_bio.__file__')
-    quiet "$venv/bin/pip" install -q --disable-pip-version-check "$wheel[test]"
-    # With Python's ssl there before us, all but what is about the sources; with it after us, those that make connections.
-    run_tests "$venv" ssl c --ignore=tests/test_rules.py --ignore=tests/core/test_faults.py "$@"
-    run_tests "$venv" openssl_bio.SSL cffi tests/stdlib tests/pyopenssl/test_connection.py "$@"
+    (cd "$source" && tools/wheel/try.sh "$python" "$work/venv-$minor" "$OLDPWD/$wheel" "$version" "$@")
 done
 step done
