@@ -104,6 +104,7 @@ FILES_OF_C = {
     "buffers.c",
     "engine.c",
     "engine_core.c",
+    "engine_errors.c",
     "engine_faces.c",
     "engine_foreign.c",
     "engine_io.c",

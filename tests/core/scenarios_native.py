@@ -275,6 +275,8 @@ def asked(made: Pair) -> None:
     made.move()
     assert made.server.recv(bufsiz=3) == b"123"
     assert made.server.pending() == 1
+    made.client.shutdown()
+    assert made.client.pending() == 0
 
 
 def queued(made: Any) -> None:

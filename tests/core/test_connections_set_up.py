@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -48,8 +49,6 @@ OF_CONNECTIONS: dict[str, Any] = USES | {
     "context": lambda one: one.get_context(),
     "certificate": lambda one: one.get_peer_certificate(),
     "setter": lambda one: one.set_verify(SSL.VERIFY_PEER),
-    "application's": lambda one: one.get_app_data(),
-    "no such name": lambda one: one.no_such_name,
 }
 OF_OBJECTS: dict[str, Any] = USES | {
     "context": lambda one: one.context,
@@ -64,6 +63,26 @@ OF_OBJECTS: dict[str, Any] = USES | {
 def test_connection_that_was_not_initialised(name: str) -> None:
     with pytest.raises(RuntimeError, match=NOT_INITIALISED):
         OF_CONNECTIONS[name](SSL.Connection.__new__(SSL.Connection))
+
+
+def test_attributes_that_are_not_there(client: SSL.Context) -> None:
+    """A connection in memory has its own alone, one over a socket the socket's too; so have those of subclasses."""
+
+    class Mine(SSL.Connection):
+        """Of an application."""
+
+    ours, peers = socket.socketpair()
+    with ours, peers:
+        for kind in (SSL.Connection, Mine):
+            over = kind(client, ours)
+            assert (over.fileno(), over.gettimeout()) == (ours.fileno(), None)
+            for one in (over, kind(client), kind.__new__(kind)):
+                with pytest.raises(AttributeError, match="no_such_name"):
+                    one.no_such_name  # noqa: B018
+            with pytest.raises(AttributeError, match="'gettimeout'"):
+                kind(client).gettimeout()
+            assert isinstance(over, SSL.Connection)
+            assert (type(over).__name__, type(over).__module__) == (kind.__name__, kind.__module__)
 
 
 @pytest.mark.parametrize("name", OF_OBJECTS)

@@ -85,6 +85,20 @@ class _Pins:
         self._kept = None
 
 
+class Unset:
+    """An attribute that ``__init__`` sets: before that it is a RuntimeError, as the C engine's methods raise.
+
+    A ``__getattr__`` would know of others too, but makes every call of a method twice as slow in Python 3.11.
+    """
+
+    __slots__ = ()
+
+    def __get__(self, connection: object | None, face: type) -> Unset:
+        if connection is None:
+            return self
+        raise RuntimeError(NOT_INITIALISED)
+
+
 class ConnectionCore(Corkable, Getters, TwinSettings, Suspendable):
     """A connection over memory; the faces name its methods."""
 
@@ -109,6 +123,9 @@ class ConnectionCore(Corkable, Getters, TwinSettings, Suspendable):
     _own_values: Mapping[str, Any] = MappingProxyType({})
     _own_callbacks: Mapping[str, Callable[..., Any]] = MappingProxyType({})
     _installers: Mapping[str, Call] = MappingProxyType({})  # what installs them in an SSL_CTX
+
+    if not TYPE_CHECKING:  # what `__init__` sets
+        ssl = _context = _demand = _first_generation = _generation = _guard = _pins = _verify_callback = Unset()
 
     # What a client is told when the callback for its server name raises.
     _servername_alert: ClassVar[int] = lib.SSL_AD_UNRECOGNIZED_NAME
@@ -139,14 +156,6 @@ class ConnectionCore(Corkable, Getters, TwinSettings, Suspendable):
         """RuntimeError if this is a connection already; nothing of it is replaced."""
         if self._is_initialised:
             raise RuntimeError("the connection was initialised before")
-
-    if not TYPE_CHECKING:  # mypy would believe in any attribute
-
-        def __getattr__(self, name: str) -> Any:
-            """For what is missing: RuntimeError if ``__init__`` has not run, as the C engine's methods raise."""
-            if not self._is_initialised and not name.startswith("__"):
-                raise RuntimeError(NOT_INITIALISED)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def _bio(self, name: str, given: Queue | ByteBox | None) -> Queue | ForeignBio | None:
         if given is None or isinstance(given, Queue):

@@ -57,6 +57,15 @@ def _descriptor(socket: Any) -> Callable[[], int]:
     return fileno
 
 
+def _of_socket(connection: Connection, name: str) -> Any:
+    """The socket's attribute, where the connection has none of that name."""
+    if connection._socket is None:
+        raise AttributeError(
+            f"{type(connection).__name__!r} object has no attribute {name!r}", name=name, obj=connection
+        )
+    return getattr(connection._socket, name)
+
+
 @hot("send", "recv", "bio_read", "bio_write", "do_handshake", "pending")
 class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callbacks):
     """One TLS connection: pyOpenSSL's ``Connection``, driven through memory or over a socket.
@@ -75,6 +84,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     _face: ClassVar[str] = FACE
 
     _socket: Any = None
+    _app_data: Any = None
 
     def __init__(self, context: Context, socket: Any = None) -> None:
         if not isinstance(context, Context):
@@ -83,14 +93,20 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
             self._refuse_second_init()
             self._socket = socket
             self._pump = SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
+            if type(self) is Connection:
+                self.__class__ = _OverSocket
         super().__init__(context)
         self._direct = self._pump is None
-        self._app_data: Any = None
 
-    def __getattr__(self, name: str) -> Any:
-        """The socket's attribute, where the connection has none of that name."""
-        socket = self._socket
-        return super().__getattr__(name) if socket is None else getattr(socket, name)  # type: ignore[misc]
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Give connections that may be over a socket the socket's attributes; all their own are slower to find then."""
+        super().__init_subclass__(**options)
+        if not hasattr(cls, "__getattr__"):
+            cls.__getattr__ = _of_socket  # type: ignore[method-assign]
 
     def __reduce__(self) -> NoReturn:
         """TypeError: two connections cannot share one SSL."""
@@ -438,4 +454,10 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         self._drive(self._handshake)
 
 
-Connection.__module__ = "openssl_bio.SSL"
+class _OverSocket(Connection):
+    __doc__ = Connection.__doc__
+
+
+_OverSocket.__name__ = _OverSocket.__qualname__ = Connection.__name__
+for _class in (Connection, _OverSocket):
+    _class.__module__ = "openssl_bio.SSL"

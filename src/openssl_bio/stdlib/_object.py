@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.chains import Refusal, refusal_of
-from openssl_bio._core.connection import ConnectionCore
+from openssl_bio._core.connection import ConnectionCore, Unset
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
@@ -93,6 +93,8 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
     _server_hostname: str | None
     _post_handshake_auth = False
     _owner: weakref.ref[Any]
+    if not TYPE_CHECKING:  # what `_connect` sets
+        _server_hostname = _server_side = Unset()
     _is_end_told = False  # read() has returned that there is no more
 
     def __init__(self, *_arguments: Any, **_options: Any) -> None:
