@@ -67,7 +67,7 @@ void obio_leave_clean(engine_object *self)
 /* 0, or -1 with an exception set where the method of a connection that is not only over memory raises one. */
 int obio_unless_direct(engine_object *self, const char *method)
 {
-    PyObject *none = self->direct ? Py_NewRef(Py_None) : PyObject_CallMethod((PyObject *)self, method, NULL);
+    PyObject *none = self->direct ? Py_NewRef(Py_None) : obio_call((PyObject *)self, method, NULL);
 
     Py_XDECREF(none);
     return none == NULL ? -1 : 0;
@@ -80,7 +80,7 @@ int obio_enter_io(engine_object *self)
         return -1;
     if (!obio_guard_in_callback(self->guard))
         return 0;
-    Py_XDECREF(PyObject_CallMethod((PyObject *)self, "_refuse_io", NULL));
+    Py_XDECREF(obio_call((PyObject *)self, "_refuse_io", NULL));
     obio_leave_clean(self);
     return -1;
 }
@@ -95,7 +95,7 @@ static int end_with_pending(engine_object *self, int handshaking)
     if (!handshaking && SSL_want_write(self->core.ssl))
         self->stuck = 1;
     if (handshaking && self->failure == NULL) {
-        if (obio_keep_failure(self, PyObject_GetAttrString((PyObject *)self, "_aborted")) < 0)
+        if (obio_keep_failure(self, obio_attribute((PyObject *)self, "_aborted")) < 0)
             return -1;
         obio_abort(self->core.ssl);
     }
@@ -285,7 +285,7 @@ static PyObject *engine_open(engine_object *self, PyTypeObject *defining, PyObje
         PyErr_SetString(PyExc_ValueError, "there is no SSL at NULL");
         return NULL;
     }
-    if (self->lost == NULL && (self->lost = PyObject_GetAttrString((PyObject *)self, "_lost")) == NULL)
+    if (self->lost == NULL && (self->lost = obio_attribute((PyObject *)self, "_lost")) == NULL)
         return NULL;
     if (!obio_engine_open(&self->core, pointer[1], pointer[5], pointer[6])) {
         ERR_clear_error();

@@ -13,7 +13,7 @@
 /* Raise the exception of an Outcome; NULL. */
 PyObject *obio_raise_error(engine_object *self, PyObject *outcome)
 {
-    PyObject *error = PyObject_CallMethod((PyObject *)self, "_error", "(O)", outcome);
+    PyObject *error = obio_call((PyObject *)self, "_error", outcome);
 
     if (error == NULL)
         return NULL;
@@ -38,7 +38,11 @@ int obio_refuse_failed(engine_object *self)
 /* The Outcome of the last operation; NULL with an exception set. */
 PyObject *obio_classified(engine_object *self)
 {
-    return PyObject_CallMethod((PyObject *)self, "_classify", "K", (unsigned long long)(size_t)&self->core.outcome);
+    PyObject *address = PyLong_FromVoidPtr(&self->core.outcome);
+    PyObject *outcome = address == NULL ? NULL : obio_call((PyObject *)self, "_classify", address);
+
+    Py_XDECREF(address);
+    return outcome;
 }
 
 PyObject *obio_raise_want_read(engine_object *self)
@@ -97,7 +101,7 @@ void obio_lose(engine_object *self)
 /* Raise what the operation's callbacks raised. */
 int obio_raise_pending(engine_object *self)
 {
-    PyObject *error = PyObject_CallMethod(self->pending, "pop", NULL);
+    PyObject *error = obio_call(self->pending, "pop", NULL);
 
     if (error != NULL)
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);

@@ -16,12 +16,35 @@
 
 #include "internal/engine.h"
 
+/*
+ * An attribute, by the one string of that name.  Any other string would be kept in Python's cache of attributes, in the
+ * place of something that is looked up again.
+ */
+PyObject *obio_attribute(PyObject *object, const char *name)
+{
+    PyObject *interned = PyUnicode_InternFromString(name);
+    PyObject *found = interned == NULL ? NULL : PyObject_GetAttr(object, interned);
+
+    Py_XDECREF(interned);
+    return found;
+}
+
+/* Call a method with an argument, or with none where that is NULL. */
+PyObject *obio_call(PyObject *object, const char *name, PyObject *argument)
+{
+    PyObject *interned = PyUnicode_InternFromString(name);
+    PyObject *answer = interned == NULL ? NULL : PyObject_CallMethodObjArgs(object, interned, argument, NULL);
+
+    Py_XDECREF(interned);
+    return answer;
+}
+
 /* Call the face's own method. */
 PyObject *obio_in_python(PyObject *self, const char *name, PyObject *const *arguments, Py_ssize_t count,
                          PyObject *names)
 {
     Py_ssize_t named = names == NULL ? 0 : PyTuple_Size(names);
-    PyObject *method = PyObject_GetAttrString(self, name);
+    PyObject *method = obio_attribute(self, name);
     PyObject *positional = PyTuple_New(count), *keywords = PyDict_New(), *answer = NULL;
     int ok = method != NULL && positional != NULL && keywords != NULL;
 

@@ -207,7 +207,7 @@ PyObject *obio_method_send_data_many(engine_object *self, PyObject *plaintexts)
         return NULL;
     }
     empty = PyBytes_FromStringAndSize(NULL, 0);
-    joined = empty == NULL ? NULL : PyObject_CallMethod(empty, "join", "(O)", plaintexts);
+    joined = empty == NULL ? NULL : obio_call(empty, "join", plaintexts);
     if (joined != NULL)
         data = obio_method_send_data(self, joined);
     Py_XDECREF(empty);

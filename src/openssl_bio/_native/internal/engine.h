@@ -80,6 +80,8 @@ PyObject *obio_foreign_object(PyTypeObject *type, PyObject *object, PyObject *gu
 
 int obio_is_size(PyObject *argument, size_t *size);
 int obio_is_data(PyObject *argument);
+PyObject *obio_attribute(PyObject *object, const char *name);
+PyObject *obio_call(PyObject *object, const char *name, PyObject *argument);
 PyObject *obio_in_python(PyObject *self, const char *name, PyObject *const *arguments, Py_ssize_t count,
                          PyObject *names);
 PyObject *obio_face_queue_read(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
