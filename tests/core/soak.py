@@ -317,6 +317,7 @@ class Soak:
         """What was counted. What goes wrong in a thread is raised."""
         gc.collect()
         gc.disable()
+        others = connections()
         with tempfile.TemporaryDirectory() as folder:
             makers = Makers(Path(folder))
         threads = [threading.Thread(target=self.work, args=(number, makers)) for number in range(self.threads)]
@@ -330,11 +331,11 @@ class Soak:
             thread.join()
         for problem in self.problems:
             raise problem
-        alive = connections()
+        alive = connections() - others
         for group in self.groups:
             group.clear()
         makers.sessions.clear()
-        left = connections()
+        left = connections() - others
         gc.enable()
         return {**sum(self.counts, Counter()), "alive": alive, "left": left, "resident": self.resident}
 
