@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -52,6 +53,7 @@ def in_use() -> int:
     """Bytes that malloc has given out, to Python, to libcrypto and to our C."""
     gc.freeze()  # what there is: a cycle of garbage is to be seen
     gc.collect()  # so this only empties Python's free lists, which grow up to thousands of tuples
+    sys._clear_type_cache()  # which holds names that were looked up by others' C, such as io's
     info = libc.mallinfo2()
     return int(info.uordblks + info.hblkhd)
 
