@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from openssl_bio import SessionCache, stdlib
+from openssl_bio import SessionCache, TrustStore, stdlib
 from openssl_bio.stdlib._callbacks import Callbacks
 from openssl_bio.stdlib._key_files import KeyFiles
 from openssl_bio.stdlib._settings import Settings
@@ -26,7 +26,6 @@ ONLY_CONTEXTS = {
     "load_default_certs": "trust belongs to the context",
     "load_verify_locations": "the same",
     "set_default_verify_paths": "the same",
-    "use_trust_store": "the same",
     "verify_flags": "the same",
     "hostname_checks_common_name": "the same",
     "session_cache": "it is for many connections",
@@ -145,6 +144,9 @@ ROWS: dict[str, Row] = {
     "sni_callback": Row(given("sni_callback"), was_told, server=True),
     "use_credentials": Row(
         lambda w, e: e.use_credentials(w.other), lambda w, p: p.client.getpeercert(True), server=True
+    ),
+    "use_trust_store": Row(  # the server's chain is built from it
+        lambda w, e: e.use_trust_store(TrustStore()), lambda w, p: len(p.client.get_unverified_chain()), server=True
     ),
     "verify_depth": Row(put("verify_depth", 5), lambda w, p: p.client.verify_depth),
     "verify_mode": Row(put("verify_mode", ssl.CERT_REQUIRED), lambda w, p: p.server.getpeercert(True), server=True),

@@ -30,6 +30,7 @@ from openssl_bio._core.engines import Guard, Queue, foreign_bio
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.getters import Getters
 from openssl_bio._core.identity import Identity
+from openssl_bio._core.own_trust import OwnTrust
 from openssl_bio._core.pointers import own
 from openssl_bio._core.pump import SocketPump
 from openssl_bio._core.resumption import bound, remembered
@@ -99,7 +100,7 @@ class Unset:
         raise RuntimeError(NOT_INITIALISED)
 
 
-class ConnectionCore(Corkable, Getters, TwinSettings, Suspendable):
+class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
     """A connection over memory; the faces name its methods."""
 
     _pump: SocketPump | None = None
@@ -387,14 +388,19 @@ class ConnectionCore(Corkable, Getters, TwinSettings, Suspendable):
         if "client_hello" in generation.callbacks:
             lib.SSL_set_msg_callback(self.ssl, lib.py_message)  # which the SSL has from its first SSL_CTX
         self._generation = generation
+        self._install_own_trust()
 
     def _set_context(self, context: ContextCore) -> None:
-        """Be who another context says, with its callbacks; those that were set on the connection stay in force."""
+        """Be who another context says, with its callbacks.
+
+        Callbacks that were set on the connection stay in force, and so does what it demands and trusts itself.
+        """
         generation = context._use()
         with self._guard:
-            demand = replace(self._demand, level=generation.demand.level)
+            trust = self._trust_beside(generation)
+            demand = replace(self._demand, level=generation.demand.level, trust=trust)
             self._refuse_session(demand, context, generation)
-            trusts_otherwise = generation.store != self._generation.store
+            trusts_otherwise = self._trusts_otherwise_with(generation)
             missing = self._installers.keys() - generation.callbacks.keys()
             if missing:
                 generation = context._twin_of(generation)
@@ -482,7 +488,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, Suspendable):
             _refuse(self._resumes, demand, context, generation)
         elif lib.SSL_session_reused(self.ssl):
             missing = demand.missing(self._demand)
-            if not missing and demand.verifies and generation.store != self._generation.store:
+            if not missing and demand.verifies and self._trusts_otherwise_with(generation):
                 missing = "the session was verified with another context's trust"
             if missing:
                 raise ValueError(f"the client resumes a session: {missing}")
@@ -494,10 +500,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, Suspendable):
         if is_server and self._trusts_otherwise and self._demand.verifies:
             name = os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
         elif is_server:
-            own_name = self._session_id_context
-            name = session_id_context(
-                usual.session_id_context if own_name is None else own_name, usual.demand, self._demand
-            )
+            base = usual.session_id_context if self._session_id_context is None else self._session_id_context
+            name = session_id_context(base, usual.demand, self._demand, self._trust_facts())
         else:  # libssl compares it on clients too: with that of a pre-shared key, which has none, or of a session
             name = b""
         separate = name != usual.session_id_context

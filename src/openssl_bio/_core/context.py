@@ -15,7 +15,6 @@ Invariants: ``_generation`` is None or agrees with ``_settings``; no user code r
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -25,12 +24,12 @@ from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.identity import Identity
-from openssl_bio._core.pointers import new_buffer, own, taken
+from openssl_bio._core.pointers import own
 from openssl_bio._core.session_cache import SessionCache
 from openssl_bio._core.trust import Trust
-from openssl_bio._core.trust_store import TrustStore
+from openssl_bio._core.trust_store import TrustStore, trust_of
 from openssl_bio._core.twins import Call, TwinSettings, names_in
-from openssl_bio._core.verification import Demand, same, trust_digest
+from openssl_bio._core.verification import Demand, same, store_digest, trust_digest
 
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
 DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
@@ -198,13 +197,11 @@ class ContextCore(TwinSettings):
         name: bytes = self._recorded("session_id_context", DEFAULT_SESSION_ID_CONTEXT)
         if not generation.demand.verifies or not _SHARED & generation.settings.keys():
             return name
-        digest = new_buffer(hashlib.sha256().digest_size)
-        self._errors.check(lib.obio_digest_store(generation.store, digest), "the digest of the trust store")
         settings = generation.settings.items()
         rules = sorted(
             (key, repr(setting.value)) for key, setting in settings if setting.trust and key not in _IN_DEMAND
         )
-        facts = (name, taken(digest, hashlib.sha256().digest_size), self._trust.directories, rules)
+        facts = (name, store_digest(generation.store, self._errors), self._trust.directories, rules)
         return trust_digest(generation.demand, generation.trust_epoch, *facts)
 
     def _name_sessions(self, generation: Generation) -> None:
@@ -308,9 +305,7 @@ class ContextCore(TwinSettings):
 
         Its certificates are not copied.  What is added to the store or to the context later is not seen by the other.
         """
-        if not isinstance(store, TrustStore):
-            raise TypeError(f"a trust store is an openssl_bio.TrustStore, not {type(store).__name__}")
-        self._trust.adopt(store._trust)
+        self._trust.adopt(trust_of(store))
 
     def _set_copied(
         self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str = ""

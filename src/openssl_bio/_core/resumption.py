@@ -92,7 +92,8 @@ def server_key(connection: ConnectionCore) -> Hashable | None:
         if not any(names):
             return None
         identity = digest_of(lib.SSL_get_certificate(connection.ssl), connection._errors)
-        return id(connection._context), *names, identity
+        trust = connection._demand.trust
+        return id(connection._context), *names, identity, None if trust is None else id(trust)
 
 
 def resume_from_cache(connection: ConnectionCore) -> bool:

@@ -136,10 +136,14 @@ class Trust:
             self._frozen = True
             return self.store
 
+    def shared(self) -> tuple[CData, tuple[bytes, ...]]:
+        """The present X509_STORE as `freeze` gives it, and the directories that are looked in."""
+        with self._guard:
+            return self.freeze(), self._directories
+
     def adopt(self, other: Trust) -> None:
         """Trust what another does now, and nothing else."""
-        with other._guard:
-            store, directories = other.freeze(), other._directories
+        store, directories = other.shared()
         with self._guard:
             self.store, self._directories, self._frozen, self._pristine = store, directories, True, False
 

@@ -26,7 +26,7 @@ from openssl_bio._core.sources import (
 from openssl_bio._core.trust import Trust
 from openssl_bio._core.uris import is_uri
 
-__all__ = ["TrustStore"]
+__all__ = ["TrustStore", "trust_of"]
 
 _PEM = b"-----BEGIN "
 
@@ -34,8 +34,8 @@ _PEM = b"-----BEGIN "
 class TrustStore:
     """Trusted certificates and CRLs, parsed once and shared by the contexts that are given them.
 
-    ``TrustStore(*sources)`` is an empty one with the sources of `add`. A context takes it with ``use_trust_store()``,
-    as it is then: later additions are for contexts that take it again.
+    ``TrustStore(*sources)`` is an empty one with the sources of `add`. A context, or one connection, takes it with
+    ``use_trust_store()``, as it is then: later additions are for those that take it again.
     """
 
     __module__ = "openssl_bio"
@@ -102,6 +102,13 @@ class TrustStore:
     def __reduce__(self) -> NoReturn:
         """TypeError: `add` one store's sources to another instead."""
         raise TypeError("cannot copy or pickle a TrustStore")
+
+
+def trust_of(store: object) -> Trust:
+    """What a TrustStore trusts; TypeError if it is none."""
+    if not isinstance(store, TrustStore):
+        raise TypeError(f"a trust store is an openssl_bio.TrustStore, not {type(store).__name__}")
+    return store._trust
 
 
 def _add(trust: Trust, source: Source) -> None:

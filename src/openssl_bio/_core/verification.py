@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from types import MethodType
 from typing import Any
 
-from openssl_bio._core._lib import lib
+from openssl_bio._core._lib import CData, lib
+from openssl_bio._core.errors import ErrorTable
+from openssl_bio._core.pointers import new_buffer, taken
 
 _BITS = lib.SSL_VERIFY_PEER | lib.SSL_VERIFY_FAIL_IF_NO_PEER_CERT
 
@@ -43,6 +45,7 @@ class Demand:
     verifier: object = None  # what tells the judge of whole chains from another
     level: int = 0
     staple: object = None  # what tells the judge of OCSP responses from another
+    trust: object = None  # the connection's own X509_STORE, unless it is the same as its context's
 
     @property
     def verifies(self) -> bool:
@@ -54,7 +57,7 @@ class Demand:
         return same(self._all(), other._all())
 
     def _all(self) -> tuple[object, ...]:
-        return self.mode, self.callback, self.host, self.depth, self.verifier, self.level, self.staple
+        return self.mode, self.callback, self.host, self.depth, self.verifier, self.level, self.staple, self.trust
 
     def missing(self, verified: Demand | None) -> str:
         """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
@@ -75,21 +78,33 @@ class Demand:
         mine = (self.callback, self.verifier, self.depth)
         if not same(mine, (verified.callback, verified.verifier, verified.depth)):
             return "the session was made with another verify callback or depth"
+        if self.trust is not verified.trust:
+            return "the session was made with another trust store"
         if self.level > verified.level:
             return f"the session was made on security level {verified.level}, and not on {self.level}"
         return ""
 
 
-def session_id_context(base: bytes, usual: Demand, demand: Demand) -> bytes:
+def session_id_context(base: bytes, usual: Demand, demand: Demand, trust: object) -> bytes:
     """Where the sessions of a server connection can be resumed: ``base`` if it demands what is usual there.
 
-    Otherwise it is where the same is demanded; with a verify callback of its own that is nowhere.
+    Otherwise it is where the same is demanded; with a verify callback of its own that is nowhere. ``trust`` are the
+    facts about what it trusts itself, in place of its context.
     """
     if demand is usual or demand.equals(usual):
         return base
     if not same((demand.callback, demand.verifier), (usual.callback, usual.verifier)):
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
-    return hashlib.sha256(repr((base, demand.mode, demand.host, demand.depth, demand.level)).encode()).digest()
+    facts = (base, demand.mode, demand.host, demand.depth, demand.level, *([trust] if demand.trust is not None else []))
+    return hashlib.sha256(repr(facts).encode()).digest()
+
+
+def store_digest(store: CData, errors: ErrorTable) -> bytes:
+    """The SHA-256 of what is in an X509_STORE, in any order, and of how it says to verify."""
+    size = hashlib.sha256().digest_size
+    buffer = new_buffer(size)
+    errors.check(lib.obio_digest_store(store, buffer), "the digest of the trust store")
+    return taken(buffer, size)
 
 
 def trust_digest(demand: Demand, trust_epoch: int, *facts: object) -> bytes:

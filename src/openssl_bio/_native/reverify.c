@@ -27,8 +27,12 @@ static int prepare(X509_STORE_CTX *verification, SSL *ssl, X509 *leaf, STACK_OF(
 {
     X509_VERIFY_PARAM *param;
     SSL_verify_cb callback = SSL_get_verify_callback(ssl);
+    X509_STORE *store = NULL;
 
-    if (!X509_STORE_CTX_init(verification, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)), leaf, chain)
+    (void)SSL_get0_verify_cert_store(ssl, &store); /* the connection's own */
+    if (store == NULL)
+        store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
+    if (!X509_STORE_CTX_init(verification, store, leaf, chain)
         || !X509_STORE_CTX_set_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl)
         || !X509_STORE_CTX_set_default(verification, "ssl_server"))
         return 0;

@@ -35,6 +35,7 @@ from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
     from openssl_bio._core.context import ContextCore, Generation
+    from openssl_bio._core.trust_store import TrustStore
     from openssl_bio.SSL import Connection
     from openssl_bio.stdlib._bio import MemoryBIO
     from openssl_bio.stdlib._context import SSLContext
@@ -201,6 +202,16 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             if self._resumes is None or not lib.SSL_in_before(self.ssl):
                 raise
             self._forget_session()  # the handshake will be a full one, as when the session is set later
+
+    def use_trust_store(self, store: TrustStore) -> None:
+        """Trust what an `openssl_bio.TrustStore` does now, in place of what the context does; TypeError if it is none.
+
+        Its certificates are not copied. Sessions are resumed by connections alone that trust the same store.
+        """
+        self._to_set("the trust store")
+        super().use_trust_store(store)
+        if not self._server_side and self._resumes is None:
+            resume_from_cache(self)
 
     @property
     def check_hostname(self) -> bool:

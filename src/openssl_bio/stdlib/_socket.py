@@ -35,6 +35,7 @@ from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
     from openssl_bio._core.credential import Credential
+    from openssl_bio._core.trust_store import TrustStore
     from openssl_bio.stdlib._context import SSLContext
     from openssl_bio.stdlib._object import SSLObject
 
@@ -296,6 +297,10 @@ class SSLSocket(Settings, Callbacks, Stapling, KeyFiles, ssl.SSLSocket):
     def use_credentials(self, *credentials: Credential) -> None:
         """As `SSLContext.use_credentials`, for this connection."""
         self._to_get().use_credentials(*credentials)
+
+    def use_trust_store(self, store: TrustStore) -> None:
+        """As `SSLObject.use_trust_store`."""
+        self._to_get().use_trust_store(store)
 
     # -- suspended callbacks ----------------------------------------------------------------------------------------
 
