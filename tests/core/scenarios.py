@@ -280,9 +280,11 @@ def connections() -> list[Scenario]:
         "less verification": lambda p, w: p.server.set_verify(SSL.VERIFY_NONE),
         "key check": lambda p, w: p.server.check_privatekey(),
         "role": lambda p, w: p.server.set_accept_state(),
+        "client's trust": lambda p, w: p.client.use_trust_store(TrustStore(w.client.certificate_file)),
+        "server's trust": lambda p, w: p.server.use_trust_store(TrustStore(w.client.certificate_file)),
     }
     found += [
-        Scenario(f"{name} of a connection", make, call, after)
+        Scenario(f"{name} of a connection", make, call, after, raises=(SSL.Error, crypto.Error, LoadError))
         for name, call in more.items()
         for make in (new_pair, verifying)
     ]

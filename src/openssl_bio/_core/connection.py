@@ -388,7 +388,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         if "client_hello" in generation.callbacks:
             lib.SSL_set_msg_callback(self.ssl, lib.py_message)  # which the SSL has from its first SSL_CTX
         self._generation = generation
-        self._install_own_trust()
+        if self._own_trust is not None:
+            self._install_own_trust()
 
     def _set_context(self, context: ContextCore) -> None:
         """Be who another context says, with its callbacks.

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from openssl_bio._core._lib import CData, lib
+from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.trust_store import TrustStore, trust_of
@@ -59,6 +59,7 @@ class OwnTrust:
                     self._install_own_trust()
             except BaseException:
                 self._own_trust = before
+                self._install_own_trust()
                 raise
 
     def _trust_beside(self, generation: Generation) -> CData | None:
@@ -70,10 +71,9 @@ class OwnTrust:
         return self._own_trust is None and bool(generation.store != self._generation.store)
 
     def _install_own_trust(self) -> None:
-        if self._own_trust is not None:
-            store = self._own_trust[0]
-            done = lib.SSL_set1_chain_cert_store(self.ssl, store) and lib.SSL_set1_verify_cert_store(self.ssl, store)
-            self._errors.check(done, "SSL_set1_verify_cert_store")
+        store = ffi.NULL if self._own_trust is None else self._own_trust[0]
+        done = lib.SSL_set1_chain_cert_store(self.ssl, store) and lib.SSL_set1_verify_cert_store(self.ssl, store)
+        self._errors.check(done, "SSL_set1_verify_cert_store")
 
     def _trust_facts(self) -> object:
         """What tells the connection's own trust from another's, in this process and in others."""
