@@ -83,7 +83,7 @@ def members() -> Iterator[str]:
             if found.ellipsis:
                 arguments.append("*rest: CData")
             lines[name] = f"    def {name}({', '.join(arguments)}) -> {python_type(found.result)}: ..."
-        elif kind in {"extern_python", "dllexport_python"}:
+        elif kind in {"extern_python", "extern_python_plus_c", "dllexport_python"}:
             lines[name] = f"    {name}: CData"
         elif kind in {"macro", "constant"}:
             lines[name] = f"    {name}: Final[int]"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from openssl_bio import SSL, SessionCache, stdlib
+from openssl_bio import SSL, SessionCache, TicketKeys, stdlib
 from tests.helpers import TIMEOUT, Identity
 from tests.sessions.faces import Face
 from tests.stdlib.helpers import client_context, server_context
@@ -116,6 +116,61 @@ def test_tickets_are_used_once(face: Face, version: str, client: Any, server: An
     else:
         assert tickets.count(tickets[0]) == 4
         assert len(cache) == 1
+
+
+def test_renewed_tickets_take_the_place_of_old_ones(
+    face: Face, version: str, client: Any, ca: Identity, server_identity: Identity
+) -> None:
+    """Where each key retires after two rotations, whoever comes between two has a ticket that opens."""
+    server, keys = face.server(version, server_identity), TicketKeys()
+    server.set_ticket_keys(keys)
+    told: list[Any] = []
+    face.use_cache(client, SessionCache())
+    client.set_new_session_callback(lambda connection, session: told.append((connection, session)))
+    face.connect(client, server)
+    for _ in range(4):
+        keys.rotate()
+        told.clear()
+        pair = face.connect(client, server)
+        assert face.reused(pair.client)
+        assert [connection for connection, _ in told] == [pair.client]
+        assert told[0][1].ticket.startswith(keys.names[1])
+    if version == "1.2":
+        told.clear()
+        assert face.reused(face.connect(client, server).client)
+        assert not told  # the ticket is of the current key
+
+
+def test_renewed_tickets_where_events_are_told(
+    face: Face, client: Any, ca: Identity, server_identity: Identity
+) -> None:
+    """libssl tells of the end of a handshake in one way, which the user's own callback has too."""
+    server, keys = face.server("1.2", server_identity), TicketKeys()
+    client = face.client("1.2", ca)
+    server.set_ticket_keys(keys)
+    face.use_cache(client, SessionCache())
+    face.connect(client, server)
+    told: list[Any] = []
+    tell = lambda connection, where, _value: told.append((connection, where))  # noqa: E731
+
+    def listen(target: Any) -> None:
+        if face.session_type is SSL.Session:
+            target.set_info_callback(tell)
+        else:
+            target.info_callback = tell
+
+    for by_context in (False, True, False):
+        if by_context:
+            listen(client)
+        keys.rotate()
+        pair = face.pair(client, server)
+        if not by_context:
+            listen(pair.client)
+        assert face.reused(pair.handshake().client)
+        ends = [connection for connection, where in told if where & SSL.SSL_CB_HANDSHAKE_DONE]
+        assert ends == [pair.client]
+        assert len(told) > 5
+        told.clear()
 
 
 def test_sessions_are_kept_by_name_and_context(face: Face, version: str, ca: Identity, server: Any) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from openssl_bio import SSL
+from openssl_bio import SSL, stdlib
 from tests.helpers import TIMEOUT, Identity, Pair, context_of, received, server_context
 from tests.interop.peers import free_port, program, started
+from tests.stdlib.helpers import Pair as SSLPair
 
 KEY = bytes(range(32))
 PROTOCOLS = ["1.2", "1.3", "DTLS"]
@@ -183,6 +184,49 @@ def test_hashes_of_tls13(suite: bytes, retry: bool, of_connection: bool) -> None
     assert pair.client.get_psk_identity() == pair.server.get_psk_identity() == b"me"
 
 
+def contexts_of_the_stdlib() -> tuple[Any, Any]:
+    """A client's and a server's context without certificates."""
+    client, server = (stdlib.SSLContext(p) for p in (stdlib.PROTOCOL_TLS_CLIENT, stdlib.PROTOCOL_TLS_SERVER))
+    client.check_hostname, client.verify_mode = False, stdlib.CERT_NONE
+    return client, server
+
+
+@pytest.mark.parametrize("suite", ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"])
+@pytest.mark.parametrize("set_on", ["contexts", "connections", "a connection of each face"])
+def test_hashes_of_the_stdlibs_face(suite: str, set_on: str) -> None:
+    """What Python's callbacks return, and the hash behind it."""
+    hash_name = suite[-6:].lower()
+    client, server = contexts_of_the_stdlib()
+    server.set_ciphersuites(suite)
+    pair = SSLPair(client, server)
+    one, other = (client, server) if set_on == "contexts" else (pair.client, pair.server)
+    answer = ("me", KEY) if hash_name == "sha256" else ("me", KEY, hash_name)
+    one.set_psk_client_callback(lambda _hint: answer)
+    if set_on == "a connection of each face":
+        other.connection.set_psk_server_callback(lambda *_: (KEY, hash_name))
+    else:
+        other.set_psk_server_callback(lambda _identity: (KEY, hash_name))
+    pair = SSLPair(client, server) if set_on == "contexts" else pair
+    pair.handshake()
+    assert pair.client.cipher()[0] == suite
+    assert pair.client.connection.get_psk_identity() == pair.server.connection.get_psk_identity() == b"me"
+
+
+@pytest.mark.parametrize("answer", [("me", KEY, "sha512"), ("me", KEY, None), ("me", KEY, "sha256", "more")])
+def test_unknown_hash_in_the_stdlibs_face(answer: Any) -> None:
+    client, server = contexts_of_the_stdlib()
+    pair = SSLPair(client, server)
+    pair.client.set_psk_client_callback(lambda _hint: answer)
+    error: type[Exception] = TypeError if len(answer) == 4 else ValueError
+    with pytest.raises(error, match=r"and maybe a hash|a pre-shared key is for sha256 or sha384, not"):
+        pair.handshake()
+    pair = SSLPair(client, server)
+    pair.client.set_psk_client_callback(lambda _hint: ("me", KEY))
+    pair.server.set_psk_server_callback(lambda _identity: answer[1:])
+    with pytest.raises(error, match=r"returns the key as bytes|a pre-shared key is for sha256 or sha384, not"):
+        pair.handshake()
+
+
 @pytest.mark.parametrize("hashes", [("sha256", "sha384"), ("sha384", "sha256"), ("sha256", "sha256")])
 def test_hash_that_does_not_fit(hashes: tuple[str, str], ca: Identity, server_identity: Identity) -> None:
     """The ends differ in it, or the cipher has the other one: a certificate is shown and verified instead."""
@@ -323,8 +367,6 @@ def connect(port: int) -> socket.socket:
 @pytest.mark.parametrize("peer", ["s_client", "gnutls-cli"])
 def test_server_of(peer: str, version: str, tmp_path: Path) -> None:
     found(peer)
-    if (peer, version) == ("gnutls-cli", "1.2"):
-        pytest.skip("gnutls-cli 3.7.9 crashes at the end of such a handshake, also with openssl s_server")
     context = new_context(version)
     seen: list[bytes] = []
     context.set_psk_server_callback(lambda _connection, identity: (seen.append(identity), KEY)[1])
@@ -335,7 +377,9 @@ def test_server_of(peer: str, version: str, tmp_path: Path) -> None:
             options = ["-psk_identity", "me", "-psk", KEY.hex(), "-cipher", "PSK", "-quiet", "-no_ign_eof"]
             command = ["openssl", "s_client", FLAGS[version], "-connect", f"127.0.0.1:{port}", *options]
         else:
-            priority = f"NORMAL:-VERS-ALL:+VERS-TLS{version}:-KX-ALL:+ECDHE-PSK:+DHE-PSK:+PSK"
+            # gnutls-cli 3.7.9 crashes after ECDHE-PSK on TLS 1.2, with openssl s_server too.
+            exchanges = "+PSK" if version == "1.2" else "+ECDHE-PSK:+DHE-PSK:+PSK"
+            priority = f"NORMAL:-VERS-ALL:+VERS-TLS{version}:-KX-ALL:{exchanges}"
             secret = ["--pskusername", "me", "--pskkey", KEY.hex()]
             command = ["gnutls-cli", "-p", port, *secret, "--priority", priority, "127.0.0.1"]
         with started(command, tmp_path / "log") as running:

@@ -7,7 +7,7 @@ extern "Python" int py_servername(SSL *ssl, int *alert, void *arg);
 extern "Python" int py_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
     const unsigned char *offered, unsigned int offered_size, void *arg);
 extern "Python" int py_status(SSL *ssl, void *arg);
-extern "Python" void py_info(const SSL *ssl, int where, int value);
+extern "Python+C" void py_info(const SSL *ssl, int where, int value);
 extern "Python" void py_keylog(const SSL *ssl, const char *line);
 extern "Python" int py_passphrase(char *buffer, int size, int writing, void *request);
 extern "Python" unsigned int py_psk_client(SSL *ssl, const char *hint, char *identity, unsigned int identity_room,

@@ -21,10 +21,11 @@ from openssl_bio._core._lib import CData, called_by_c, ffi, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pointers import fill, own, shared_certificate, taken
 from openssl_bio._core.protocols import join_protocols, split_protocols
-from openssl_bio._core.resumption import remembered
+from openssl_bio._core.resumption import remembered, renewed
 
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
+    from openssl_bio._core.session import SessionCore
     from openssl_bio._core.ticket_keys import TicketKey
 
 Body = Callable[..., Any]
@@ -228,6 +229,10 @@ def _ignore(*_arguments: object) -> None:
 @entry_point("py_info", fails=None)
 def info(connection: ConnectionCore, _ssl: CData, where: int, value: int) -> None:
     """Something happened in the handshake, or an alert passed."""
+    if where & lib.SSL_CB_HANDSHAKE_DONE:
+        core = renewed(connection)
+        if core is not None:
+            _tell_of_session(connection, core)
     connection._callback("info", _ignore)(connection, where, value)
 
 
@@ -242,9 +247,14 @@ def new_session(connection: ConnectionCore, _ssl: CData, session: CData) -> int:
     """There is a session to be resumed later: on TLS 1.3 one for each ticket, on TLS 1.2 after the handshake."""
     lib.SSL_SESSION_up_ref(session)
     core = remembered(connection, own(session, lib.SSL_SESSION_free, connection._errors, "SSL_SESSION_up_ref"))
+    _tell_of_session(connection, core)
+    return 0  # libssl's own reference stays its own
+
+
+def _tell_of_session(connection: ConnectionCore, core: SessionCore) -> None:
+    """Tell all who want to know of a session."""
     for name in ("session_cache", "session_store", "new_session"):
         connection._callback(name, _ignore)(connection, core)
-    return 0  # libssl's own reference stays its own
 
 
 @entry_point("py_get_session", fails=ffi.NULL)

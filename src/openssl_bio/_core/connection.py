@@ -48,6 +48,7 @@ _OF_CONTEXT = Identity()  # none of its own
 NOT_INITIALISED = "the connection was not initialised, or is being freed"
 # What callbacks answer in effect that are not there, if it is not None.
 _WITHOUT = {"ocsp_server": b"", "ocsp_client": True}
+_TOLD_OF_SESSIONS = frozenset({"new_session", "session_cache"})
 _COPIED = frozenset(
     {
         "info",
@@ -531,6 +532,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
                 lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # which may have been another when it was made
             self._resumes = session
+            if _TOLD_OF_SESSIONS & self._first_generation.callbacks.keys():
+                lib.obio_tell_end_of_handshake(self.ssl)
 
     def _forget_session(self) -> None:
         """Resume nothing."""

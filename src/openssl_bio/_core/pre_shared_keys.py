@@ -21,7 +21,7 @@ from openssl_bio._core.pointers import fill, taken
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
 
-__all__ = ["ASKS_CLIENTS", "ASKS_SERVERS", "HASHES", "psk_identity"]
+__all__ = ["ASKS_CLIENTS", "ASKS_SERVERS", "HASHES", "checked_hash", "psk_identity"]
 
 # The hashes that a key may be for on TLS 1.3; the first is meant where none is told (RFC 8446, section 4.2.11).
 HASHES = ("sha256", "sha384")
@@ -30,6 +30,13 @@ ASKS_CLIENTS = lib.py_psk_client, lib.py_psk_use_session
 ASKS_SERVERS = lib.py_psk_server, lib.py_psk_find_session
 _NOBODY = (b"", b"")
 _marks = itertools.count(1)
+
+
+def checked_hash(name: object) -> str:
+    """A hash that a key may be for; ValueError for anything else."""
+    if not isinstance(name, str) or name not in HASHES:
+        raise ValueError(f"a pre-shared key is for sha256 or sha384, not {name!r}")
+    return name
 
 
 def _clients_key(connection: ConnectionCore, hint: bytes | None) -> tuple[bytes, bytes, str]:

@@ -12,13 +12,13 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.pointers import shared_certificate
-from openssl_bio._core.session import SessionCore, digest_of
+from openssl_bio._core.pointers import own, shared_certificate
+from openssl_bio._core.session import SessionCore, digest_of, ticket_of
 
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
 
-__all__ = ["bound", "remembered", "resume_from_cache", "server_key"]
+__all__ = ["bound", "remembered", "renewed", "resume_from_cache", "server_key"]
 
 
 def remembered(connection: ConnectionCore, session: CData) -> SessionCore:
@@ -38,6 +38,15 @@ def remembered(connection: ConnectionCore, session: CData) -> SessionCore:
         None if name == ffi.NULL else bytes(ffi.string(name)),
         digest_of(lib.SSL_get_certificate(ssl), connection._errors),
     )
+
+
+def renewed(connection: ConnectionCore) -> SessionCore | None:
+    """What becomes of the session that a handshake has resumed; None if its ticket is the one that was offered."""
+    ssl, offered = connection.ssl, connection._resumes
+    if offered is None or not lib.SSL_session_reused(ssl) or lib.SSL_version(ssl) == lib.TLS1_3_VERSION:
+        return None
+    session = own(lib.SSL_get1_session(ssl), lib.SSL_SESSION_free, connection._errors, "SSL_get1_session")
+    return None if ticket_of(session) == ticket_of(offered.session) else remembered(connection, session)
 
 
 def bound(connection: ConnectionCore, session: SessionCore) -> SessionCore:

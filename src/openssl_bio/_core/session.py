@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.context import ContextCore
     from openssl_bio._core.verification import Demand
 
-__all__ = ["SessionCore", "SessionValue", "decode", "digest_of", "encode", "from_der", "to_der"]
+__all__ = ["SessionCore", "SessionValue", "decode", "digest_of", "encode", "from_der", "ticket_of", "to_der"]
 
 _OPEN = b"openssl_bio session 1 open\n"
 _SEALED = b"openssl_bio session 1 sealed\n"
@@ -82,11 +82,17 @@ class SessionCore:
         """It can be resumed, and its time is not over."""
         return bool(lib.SSL_SESSION_is_resumable(self.session)) and time.time() < self.ends
 
-    def bytes_from(self, function: Callable[[CData, CData, CData], None]) -> bytes:
-        """What ``void function(session, const unsigned char **, size_t *)`` gives."""
-        data, size = ffi.new("unsigned char **"), ffi.new("size_t *")
-        function(self.session, data, size)
-        return taken(data[0], size[0]) if size[0] else b""
+
+def _bytes_from(session: CData, function: Callable[[CData, CData, CData], None]) -> bytes:
+    """What ``void function(session, const unsigned char **, size_t *)`` gives."""
+    data, size = ffi.new("unsigned char **"), ffi.new("size_t *")
+    function(session, data, size)
+    return taken(data[0], size[0]) if size[0] else b""
+
+
+def ticket_of(session: CData) -> bytes:
+    """The ticket of an ``SSL_SESSION``; b"" if it has none."""
+    return _bytes_from(session, lib.SSL_SESSION_get0_ticket)
 
 
 def to_der(session: CData) -> bytes:
@@ -278,7 +284,7 @@ class SessionValue:
     @property
     def ticket(self) -> bytes:
         """The server's ticket; b"" if it gave none."""
-        return self._made().bytes_from(lib.SSL_SESSION_get0_ticket)
+        return ticket_of(self._made().session)
 
     @property
     def ticket_lifetime_hint(self) -> int:
@@ -297,4 +303,4 @@ class SessionValue:
         return None if cipher == ffi.NULL else ffi.string(lib.SSL_CIPHER_get_name(cipher)).decode()
 
     def _alpn(self) -> bytes:
-        return self._made().bytes_from(lib.SSL_SESSION_get0_alpn_selected)
+        return _bytes_from(self._made().session, lib.SSL_SESSION_get0_alpn_selected)

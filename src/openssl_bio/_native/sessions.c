@@ -83,6 +83,28 @@ int obio_inherit_sessions(SSL_CTX *to, SSL_CTX *from)
     return 1;
 }
 
+/*
+ * Before TLS 1.3 libssl tells of no session where one is resumed, though the
+ * server may have renewed its ticket.  So Python is told of the end of the
+ * handshake, and of all else that happens if somebody wants to know that.
+ */
+void py_info(const SSL *ssl, int where, int value);
+
+static void on_info(const SSL *ssl, int where, int value)
+{
+    if ((where & SSL_CB_HANDSHAKE_DONE) != 0 || SSL_CTX_get_info_callback(SSL_get_SSL_CTX(ssl)) != NULL)
+        py_info(ssl, where, value);
+}
+
+void obio_tell_end_of_handshake(SSL *ssl)
+{
+    const SSL_SESSION *offered = SSL_get_session(ssl);
+
+    if (offered != NULL && SSL_SESSION_get_protocol_version(offered) != TLS1_3_VERSION
+        && SSL_get_info_callback(ssl) == NULL)
+        SSL_set_info_callback(ssl, on_info);
+}
+
 /* What tells one ticket from all others, and nothing of its secret.  Returns 1, or 0 with the error queued. */
 int obio_session_digest(const SSL_SESSION *session, unsigned char *digest)
 {

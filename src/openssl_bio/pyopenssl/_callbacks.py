@@ -11,7 +11,7 @@ from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
 from openssl_bio._core.client_hello import ClientHello
 from openssl_bio._core.credential import Credential
 from openssl_bio._core.pointers import BytesLike
-from openssl_bio._core.pre_shared_keys import HASHES
+from openssl_bio._core.pre_shared_keys import HASHES, checked_hash
 from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, c_string, function
@@ -180,12 +180,6 @@ class Callbacks(TwinSettings):
         self._on_psk_server(None if callback is None else _server_key(function(callback)), callback, hint)
 
 
-def _checked_hash(name: object) -> str:
-    if not isinstance(name, str) or name not in HASHES:
-        raise ValueError(f"a pre-shared key is for sha256 or sha384, not {name!r}")
-    return name
-
-
 def _client_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, bytes, str]]:
     def call(connection: Connection, hint: bytes | None) -> tuple[bytes, bytes, str]:
         answer = callback(connection, hint)
@@ -194,7 +188,7 @@ def _client_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, byte
         identity, key, *rest = answer
         if not isinstance(identity, bytes) or not isinstance(key, bytes | bytearray | memoryview):
             raise TypeError("a PSK identity and its key are bytes")
-        return identity, bytes(key), _checked_hash(rest[0] if rest else HASHES[0])
+        return identity, bytes(key), checked_hash(rest[0] if rest else HASHES[0])
 
     return call
 
@@ -205,7 +199,7 @@ def _server_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, str]
         key, hash_name = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, HASHES[0])
         if not isinstance(key, bytes | bytearray | memoryview):
             raise TypeError(f"a PSK server callback returns the key as bytes, not {type(key).__name__}")
-        return bytes(key), _checked_hash(hash_name)
+        return bytes(key), checked_hash(hash_name)
 
     return call
 
