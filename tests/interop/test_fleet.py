@@ -32,8 +32,8 @@ def test_fleet(tmp_path: Path) -> None:
     requests, again, resumed, elsewhere = map(float, counts.groups())
     assert requests > 20
     assert again <= 4  # each client's, when the server was killed
-    # Four first handshakes, and where a key retires one of each of the two clients of TLS 1.2.
-    assert requests * (1 - resumed / 100) < 4 + 2 * 8
+    # Four first handshakes; others only where a slow machine lets two rotations pass between two requests.
+    assert requests * (1 - resumed / 100) < 4 + 8
     assert elsewhere > 10
     assert [line.split("s  ")[1] for line in done.stdout.splitlines()[2:]] == [
         "keys rotated",

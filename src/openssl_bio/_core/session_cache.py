@@ -1,10 +1,10 @@
 """Sessions that clients keep for their next connection to the same server.
 
 Theory of operation.  A session is offered only by a connection like the one that made it (RFC 8446, section 4.6.1): of
-the same context, to the same server name, with the same host to verify, the same certificate of its own, and the same
-trust; that is the key.  A TLS 1.3 session is given out once, so that nobody who watches can link connections (RFC 8446, appendix C.4), the
-newest first; one of TLS 1.2 stays, since the server may send no other, until it is renewed or too old.  The server that
-was least recently met is forgotten first.
+the same context, to the same server name, with the same host to verify, the same certificate of its own and the same
+trust; that is the key.  A TLS 1.3 session is given out once, so that nobody who watches can link connections (RFC 8446,
+appendix C.4), the newest first; one of TLS 1.2 stays, since the server may send no other, until it is renewed or too
+old.  The server that was least recently met is forgotten first.
 
 Invariant: no more than ``size`` sessions, no more than ``per_server`` of one key, and no key without any.
 """
