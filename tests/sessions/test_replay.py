@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
 
 from openssl_bio import SSL, MemorySessionStore, RedisReplayGuard, RedisTicketKeys, TicketKeys, stdlib
 from tests.helpers import TIMEOUT, Identity
+from tests.programs import environment
 from tests.sessions.faces import FACES, Face
 from tests.sessions.redis_server import RedisServer
 from tests.sessions.test_early_data import allow, carried, early, flight_of, replayed, status
@@ -101,6 +105,76 @@ def test_replayed_at_once(face: Face, client: Any, new_server: Callable[[], Any]
     for thread in threads:
         thread.join(TIMEOUT)
     assert sorted(delivered) == [b""] * 11 + [b"pay 100"]
+
+
+SERVER = """
+import socket, sys, threading
+from openssl_bio import RedisReplayGuard, RedisTicketKeys, stdlib as ssl
+certificate, key, url, count = sys.argv[1:]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+context.max_early_data = 1000
+context.set_ticket_keys(RedisTicketKeys.from_url(url, b"k" * 32))
+context.set_replay_guard(RedisReplayGuard.from_url(url))
+listening = socket.create_server(("127.0.0.1", 0))
+listening.settimeout(60)
+print(listening.getsockname()[1], flush=True)
+
+def serve(plain):
+    data = b""
+    try:
+        plain.settimeout(20)
+        with context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as connection:
+            while piece := connection.read_early_data(100):
+                data += piece
+            connection.do_handshake()
+            connection.sendall(b"hello")
+    except OSError:
+        pass  # what was recorded ends there
+    print(f"early: {data.decode()}", flush=True)
+
+for _ in range(int(count)):
+    threading.Thread(target=serve, args=[listening.accept()[0]]).start()
+"""
+
+
+def test_replayed_to_three_processes(ca: Identity, server_identity: Identity, redis_server: RedisServer) -> None:
+    """Twelve copies at once, to servers that have nothing in common but Redis."""
+    remember_long(redis_server)
+    arguments = [server_identity.certificate_file, server_identity.key_file, redis_server.url, "5"]
+    command = [sys.executable, "-c", SERVER, *map(str, arguments)]
+    with ExitStack() as running:
+        processes = [running.enter_context(Popen(command, stdout=PIPE, text=True, env=environment())) for _ in range(3)]
+        running.callback(lambda: [process.kill() for process in processes])
+        ports = [int(process.stdout.readline()) for process in processes if process.stdout]
+        face = FACES["ssl"]
+        client = face.client("1.3", ca)
+        sessions = []
+        for port in ports:
+            plain = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+            with client.wrap_socket(plain, server_hostname="localhost") as connection:
+                assert connection.recv(5) == b"hello"
+                sessions.append(connection.session)
+        pair = face.pair(client, face.server("1.3", server_identity), sessions[0])
+        flight = flight_of(pair)
+        barrier = threading.Barrier(12)
+
+        def send(port: int) -> None:
+            barrier.wait(TIMEOUT)
+            with socket.create_connection(("127.0.0.1", port), TIMEOUT) as plain:
+                plain.sendall(flight)
+                plain.shutdown(socket.SHUT_WR)
+                with suppress(ConnectionResetError):
+                    while plain.recv(1 << 16):
+                        continue
+
+        threads = [threading.Thread(target=send, args=[port]) for port in ports * 4]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(TIMEOUT)
+        told = [line for process in processes for line in process.communicate(timeout=TIMEOUT)[0].splitlines()]
+    assert sorted(told) == ["early: "] * 14 + ["early: pay 100"]
 
 
 def test_other_early_data_with_a_used_ticket(
