@@ -342,6 +342,24 @@ def test_wrong_resumptions(face: Face, version: str, root: Issued, leaf: Issued)
         pair.client.resume_handshake(True)
 
 
+def test_another_context_does_not_answer(face: Face, version: str, root: Issued, leaf: Issued) -> None:
+    """Nobody else's rules come in the place of the answer that is waited for."""
+    client = face.client(version, root)
+    client.set_verify_chain(lambda *_: SUSPEND)
+    pair = face.pair(client, face.server(version, credential(leaf)))
+    with pytest.raises(Suspended):
+        pair.handshake()
+    other = face.client(version, root)
+    with pytest.raises(RuntimeError, match="the context cannot change during verification"):
+        if face.error is SSL.Error:
+            pair.client.set_context(other)
+        else:
+            pair.client.context = other
+    pair.client.resume_handshake(False)
+    with pytest.raises(face.error):
+        pair.handshake()
+
+
 def test_resumed_by_another_thread(face: Face, version: str, root: Issued, leaf: Issued) -> None:
     pair = judged(face, version, Judge(SUSPEND), "set_verify_chain", leaf, root)
     suspended(face, pair)

@@ -401,6 +401,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         with self._guard:
             trust = self._trust_beside(generation)
             demand = replace(self._demand, level=generation.demand.level, trust=trust)
+            if self.suspended == "verification":
+                raise self._errors.error(Outcome(Kind.MISUSE, detail="the context cannot change during verification"))
             self._refuse_session(demand, context, generation)
             trusts_otherwise = self._trusts_otherwise_with(generation)
             missing = self._installers.keys() - generation.callbacks.keys()
