@@ -239,6 +239,52 @@ def test_a_bundle_is_parsed_once_and_again_when_it_changes(
             client()
 
 
+def test_adding_what_is_trusted_changes_nothing(
+    face: Face, version: str, crowd: list[Issued], bundle: Path, root: Issued, leaf: Issued, tmp_path: Path
+) -> None:
+    """Programs load the same file before each connection: the SSL_CTX stays, and sessions are resumed."""
+    folder = tmp_path / "hashed"
+    folder.mkdir()
+    names = str(bundle), str(hashed(folder, root)), str(file_of(tmp_path, root))
+    steps: list[Callable[[Any], object]] = [
+        lambda context: context.load_verify_locations(names[0]),
+        lambda context: context.load_verify_locations(None, names[1]),
+        lambda context: context.load_verify_locations(names[2]),
+        lambda context: context.set_default_verify_paths(),
+        lambda context: face.trust(context, root, crowd[5]),
+    ]
+    client, server = face.client(version, new_root("x")), face.server(version, credential(leaf))
+    for step in steps:
+        step(client)
+    pair = face.pair(client, server).handshake()
+    compiled = client.ctx
+    for step in steps[::-1] * 2:
+        step(client)
+        assert client.ctx == compiled
+    assert face.reused(pair)
+    face.trust(client, new_root("y"))
+    face.pair(client, server).handshake()
+    assert client.ctx != compiled
+
+
+def test_adding_to_a_trust_store_what_it_has(root: Issued, tmp_path: Path) -> None:
+    """Those who share it go on sharing."""
+    revoked = revocation_list(root)
+    store = TrustStore(root.pem, hashed(tmp_path, root))
+    store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
+    before = store._trust.freeze()
+    for again in (root.pem, root.der, root.certificate, tmp_path, [root.pem, root.der]):
+        store.add(again)
+        store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
+        assert store._trust.pointer == before
+    for other in (new_root("x").pem, revoked):
+        store.add(other)
+        assert store._trust.freeze() != before
+        before = store._trust.freeze()
+    store.set_flags(crypto.X509StoreFlags.CRL_CHECK_ALL)
+    assert store._trust.pointer != before
+
+
 def test_a_bundle_behind_other_certificates(
     face: Face, version: str, crowd: list[Issued], bundle: Path, root: Issued, leaf: Issued
 ) -> None:

@@ -163,7 +163,7 @@ SETTERS: dict[str, Row] = {
     "use_privatekey": Row(lambda w, c: c.use_privatekey(w.server.key), bare=True),
     "use_privatekey_file": Row(lambda w, c: c.use_privatekey_file(w.server.key_file), bare=True),
     "add_extra_chain_cert": Row(lambda w, c: c.add_extra_chain_cert(w.ca.certificate), chain, adds=True),
-    "load_verify_locations": Row(lambda w, c: c.load_verify_locations(w.ca.certificate_file), verified, adds=True),
+    "load_verify_locations": Row(lambda w, c: c.load_verify_locations(w.ca.certificate_file), verified),
     "set_verify": Row(lambda w, c: c.set_verify(SSL.VERIFY_PEER), verify_mode),
     "set_verify_depth": Row(lambda w, c: c.set_verify_depth(7)),
     "load_client_ca": Row(lambda w, c: c.load_client_ca(w.ca.certificate_file), authorities),

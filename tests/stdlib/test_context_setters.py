@@ -55,8 +55,8 @@ def setting(name: str, value: Any) -> Callable[[World, Any], object]:
 # By name: what changes an SSL_CTX.
 SETTERS: dict[str, Row] = {
     "load_cert_chain": Row(lambda w, c: c.load_cert_chain(w.server.certificate_file, w.server.key_file)),
-    "load_dh_params": Row(lambda w, c: c.load_dh_params(w.folder / "dh.pem"), again=True),
-    "load_verify_locations": Row(lambda w, c: c.load_verify_locations(w.ca.certificate_file), again=True),
+    "load_dh_params": Row(lambda w, c: c.load_dh_params(w.folder / "dh.pem")),
+    "load_verify_locations": Row(lambda w, c: c.load_verify_locations(w.ca.certificate_file)),
     "set_alpn_protocols": Row(lambda w, c: c.set_alpn_protocols(["h2"])),
     "set_certificate_callback": Row(lambda w, c: c.set_certificate_callback(callback)),
     "set_ciphers": Row(lambda w, c: c.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")),

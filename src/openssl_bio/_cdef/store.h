@@ -4,6 +4,7 @@ int X509_STORE_add_cert(X509_STORE *store, X509 *certificate);
 int X509_STORE_add_crl(X509_STORE *store, X509_CRL *crl);
 int X509_STORE_load_path(X509_STORE *store, const char *directory);
 int X509_STORE_set_flags(X509_STORE *store, unsigned long flags);
+X509_VERIFY_PARAM *X509_STORE_get0_param(const X509_STORE *store);
 int X509_STORE_set1_param(X509_STORE *store, const X509_VERIFY_PARAM *param);
 const char *X509_get_default_cert_dir(void);
 const char *X509_get_default_cert_dir_env(void);

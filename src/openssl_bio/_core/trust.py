@@ -9,6 +9,9 @@ Parsing a bundle of authorities takes much longer than anything else about a con
 kept for those who load the same bytes again (`_bundle`): a Trust that has nothing yet takes the store itself, others
 take references to its certificates.  Large files are read again only if they have changed (`bundle_bytes`).
 
+Who adds what is trusted already changes nothing: programs load the same file before each connection, and a changed
+store would cost them a new SSL_CTX and their sessions.
+
 Invariants: a change that fails leaves the store as it was; a frozen X509_STORE is not changed by us.
 """
 
@@ -153,16 +156,33 @@ class Trust:
             if self._pristine:
                 self.adopt(other)
                 return
+            if self._includes(other):
+                return
             with self.all_or_nothing(), self._changing() as store:
                 self._errors.check(lib.obio_add_to_store(store, other.freeze()), "adding a trust store to another")
                 for directory in other._directories:
                     self._errors.check(lib.X509_STORE_load_path(store, directory), "X509_STORE_load_path")
                 self._directories += other._directories
 
+    def _includes(self, other: Trust) -> bool:
+        """Whether there is nothing to take over; of CRLs nobody asks."""
+        store, directories = other.shared()
+        if store != self.store and (lib.obio_count_crls(store) or not self._has(other.certificates())):
+            return False
+        return set(directories) <= set(self._directories)
+
+    def _has(self, certificates: list[CData]) -> bool:
+        """Whether these X509s are trusted already."""
+        found = lib.obio_store_has(self.store, certificates, len(certificates))
+        self._errors.check(found >= 0, "looking into a trust store")
+        return bool(found)
+
     def add_certificate(self, certificate: CData) -> None:
         """Trust an X509 (``X509_STORE_add_cert``); one that is there already is no error."""
-        with self._changing() as store:
-            self._errors.check(lib.X509_STORE_add_cert(store, certificate), "X509_STORE_add_cert")
+        with self._guard:
+            if not self._has([certificate]):
+                with self._changing() as store:
+                    self._errors.check(lib.X509_STORE_add_cert(store, certificate), "X509_STORE_add_cert")
 
     def add_crl(self, crl: CData) -> None:
         """Add an X509_CRL (``X509_STORE_add_crl``)."""
@@ -177,27 +197,29 @@ class Trust:
             self.join(_bundle(data, what, (), self._errors))
 
     def _add_pem(self, data: bytes, what: str) -> None:
-        with self.all_or_nothing(), self._changing() as store:
-            infos = self._parse(data, what)
-            found = 0
-            for i in range(lib.sk_X509_INFO_num(infos)):
-                found += self._add_info(store, lib.sk_X509_INFO_value(infos, i), what)
-            if not found:
+        with self._guard:
+            stack = self._parse(data, what)
+            infos = [lib.sk_X509_INFO_value(stack, i) for i in range(lib.sk_X509_INFO_num(stack))]
+            certificates = [info.x509 for info in infos if info.x509 != ffi.NULL]
+            crls = [info.crl for info in infos if info.crl != ffi.NULL]
+            if not certificates and not crls:
                 records = take_queue() or (_NOTHING_FOUND,)
                 raise self._errors.error(Outcome(Kind.SSL, records, detail=f"there is no certificate or CRL in {what}"))
+            if crls or not self._has(certificates):
+                self._add_all(certificates, crls, what)
+
+    def _add_all(self, certificates: list[CData], crls: list[CData], what: str) -> None:
+        with self.all_or_nothing(), self._changing() as store:
+            for certificate in certificates:
+                self._errors.check(lib.X509_STORE_add_cert(store, certificate), what)
+            for crl in crls:
+                self._errors.check(lib.X509_STORE_add_crl(store, crl), what)
 
     def _parse(self, data: bytes, what: str) -> CData:
         request = PassphraseRequest()
         with input_bio(data, self._errors) as bio:
             infos = lib.PEM_X509_INFO_read_bio(bio, ffi.NULL, lib.py_passphrase, request.handle)
             return own(infos, _free_infos, self._errors, what)
-
-    def _add_info(self, store: CData, info: CData, what: str) -> bool:
-        if info.x509 != ffi.NULL:
-            self._errors.check(lib.X509_STORE_add_cert(store, info.x509), what)
-        if info.crl != ffi.NULL:
-            self._errors.check(lib.X509_STORE_add_crl(store, info.crl), what)
-        return bool(info.x509 != ffi.NULL or info.crl != ffi.NULL)
 
     def load_file(self, path: Path) -> None:
         """Add every certificate and CRL of a PEM file; a file that cannot be read, or has none, is an error."""
@@ -211,14 +233,18 @@ class Trust:
         name = os.fsencode(path)
         if b"\0" in name:
             raise ValueError("embedded null byte")
+        if name in self._directories:
+            return
         with self._changing() as store:
             self._errors.check(lib.X509_STORE_load_path(store, name), f"X509_STORE_load_path of {path!r}")
             self._directories += (name,)
 
     def set_flags(self, flags: int) -> None:
         """Add to the verification flags, ``X509_V_FLAG_*`` (``X509_STORE_set_flags``)."""
-        with self._changing() as store:
-            self._errors.check(lib.X509_STORE_set_flags(store, flags), "X509_STORE_set_flags")
+        with self._guard:
+            if flags & ~lib.X509_VERIFY_PARAM_get_flags(lib.X509_STORE_get0_param(self.store)):
+                with self._changing() as store:
+                    self._errors.check(lib.X509_STORE_set_flags(store, flags), "X509_STORE_set_flags")
 
     def set_time(self, timestamp: int) -> None:
         """Verify as if it were this many seconds after 1970 (``X509_VERIFY_PARAM_set_time``)."""

@@ -191,8 +191,8 @@ class TwinSettings(ABC):
     def _get_security_level(self) -> int:
         return self._ask((lib.SSL_CTX_get_security_level, lib.SSL_get_security_level))
 
-    def _set_tmp_dh(self, key: CData) -> None:
-        """Use the parameters of an owned EVP_PKEY for DHE on TLS 1.2."""
+    def _set_tmp_dh(self, key: CData, value: bytes) -> None:
+        """Use the parameters of an owned EVP_PKEY for DHE on TLS 1.2; ``value`` is what they came from."""
 
         def give(target: CData, function: Callable[[CData, CData], int]) -> int:
             lib.EVP_PKEY_up_ref(key)
@@ -202,7 +202,7 @@ class TwinSettings(ABC):
             return done
 
         calls = _call(give, lib.SSL_CTX_set0_tmp_dh_pkey), _call(give, lib.SSL_set0_tmp_dh_pkey)
-        self._put("tmp_dh", key, calls, "the DH parameters cannot be used")
+        self._put("tmp_dh", value, calls, "the DH parameters cannot be used")
 
     # -- identity ---------------------------------------------------------------------------------------------------
 

@@ -83,6 +83,25 @@ int obio_count_crls(X509_STORE *store)
     return count;
 }
 
+/* Whether the store has all of these: 1 or 0; -1 with the error queued. */
+int obio_store_has(X509_STORE *store, X509 **certificates, size_t count)
+{
+    X509_OBJECT *wanted = X509_OBJECT_new();
+    STACK_OF(X509_OBJECT) *objects = wanted == NULL ? NULL : borrow(store);
+    int result = objects == NULL ? -1 : 1;
+
+    for (size_t i = 0; result == 1 && i < count; i++) {
+        if (!X509_OBJECT_set1_X509(wanted, certificates[i]))
+            result = -1;
+        else if (X509_OBJECT_retrieve_match(objects, wanted) == NULL)
+            result = 0;
+    }
+    if (objects != NULL)
+        give_back(store, objects);
+    X509_OBJECT_free(wanted);
+    return result;
+}
+
 enum { DIGEST = 32 };
 
 static int compare_digests(const void *one, const void *other)

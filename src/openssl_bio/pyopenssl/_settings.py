@@ -92,7 +92,7 @@ class Settings(TwinSettings):
     def load_tmp_dh(self, dhfile: Path) -> None:
         """Use the DH parameters of a PEM file for DHE on TLS 1.2. Error, with the path, if there are none."""
         data = read_file(dhfile, SSL_ERRORS)
-        self._set_tmp_dh(load_parameters(data, SSL_ERRORS, f"no DH parameters in {dhfile!r}"))
+        self._set_tmp_dh(load_parameters(data, SSL_ERRORS, f"no DH parameters in {dhfile!r}"), data)
 
     def set_sigalgs(self, sigalgs: bytes) -> None:
         """Choose the signature algorithms, best first, such as ``b"ECDSA+SHA256:ed25519"``. Error for an unknown one.

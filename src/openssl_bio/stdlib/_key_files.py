@@ -61,7 +61,7 @@ class KeyFiles(Settable):
         target, content = self._to_set("DH parameters"), read(path, "path")
         if b"DH PARAMETERS-----" not in content:
             raise SETUP_ERRORS.error(Outcome(Kind.SSL, (_NO_START_LINE,)))
-        target._set_tmp_dh(load_parameters(content, SETUP_ERRORS, "no DH parameters"))
+        target._set_tmp_dh(load_parameters(content, SETUP_ERRORS, "no DH parameters"), content)
 
 
 def _use_pem(target: TwinSettings, chain: bytes, key: bytes, password: Password, name: Any) -> None:
