@@ -46,7 +46,7 @@ def make_stub() -> ModuleType:
 def declared(make_stub: ModuleType) -> dict[str, str]:
     """Everything that ``lib`` can have: the name, and what it is."""
     kinds = ("function", "extern_python", "macro", "constant", "variable")
-    pairs = (key.split(" ", 1) for key in make_stub.declared())
+    pairs = (key.replace("extern_python_plus_c", "extern_python").split(" ", 1) for key in make_stub.declared())
     return {name: kind for kind, name in pairs if kind in kinds}
 
 
