@@ -1,7 +1,8 @@
 """What one more context costs that trusts the system's authorities: ``python -m benchmarks.contexts``.
 
-Each subject makes its first such context, then ``COUNT`` more, in a process of its own; what is shown is milliseconds
-and KiB for each of the latter.  The bundle is ``SSL_CERT_FILE``, or that of ``certifi`` where it is not set.
+pyOpenSSL is among the subjects where it is installed.  Each makes its first such context, then ``COUNT`` more, in a
+process of its own; what is shown is milliseconds and KiB for each of the latter.  The bundle is ``SSL_CERT_FILE``, or
+that of ``certifi`` where it is not set.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from openssl_bio import SSL, TrustStore, stdlib
 
 COUNT = 300
-COUNT_OF_PYTHON = 20  # at about 30 ms each
+SLOW = {"ssl", "pyOpenSSL"}
+COUNT_OF_SLOW = 20  # at about 30 ms each
 
 
 def _default(module: Any) -> Callable[[], object]:
@@ -27,11 +31,18 @@ def _default(module: Any) -> Callable[[], object]:
     return make
 
 
-def _pyopenssl() -> object:
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.set_default_verify_paths()
-    context.set_verify(SSL.VERIFY_PEER)
-    return context
+def _with_default_paths(module: Any) -> Callable[[], object]:
+    def make() -> object:
+        context = module.Context(module.TLS_CLIENT_METHOD)
+        context.set_default_verify_paths()
+        context.set_verify(module.VERIFY_PEER)
+        return context
+
+    return make
+
+
+def _pyopenssl() -> Callable[[], object]:
+    return _with_default_paths(import_module("OpenSSL.SSL"))
 
 
 def _with_store() -> Callable[[], object]:
@@ -49,7 +60,8 @@ SUBJECTS: dict[str, Callable[[], Callable[[], object]]] = {
     "ssl": lambda: _default(ssl),
     "openssl_bio.stdlib": lambda: _default(stdlib),
     "openssl_bio.stdlib, a TrustStore": _with_store,
-    "openssl_bio.SSL": lambda: _pyopenssl,
+    **({"pyOpenSSL": _pyopenssl} if find_spec("OpenSSL") else {}),
+    "openssl_bio.SSL": lambda: _with_default_paths(SSL),
     "ssl, nothing trusted": lambda: lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
 }
 
@@ -64,7 +76,7 @@ def measure(name: str) -> tuple[float, float]:
     """Milliseconds of CPU and KiB for one more context."""
     make = SUBJECTS[name]()
     make()
-    count = COUNT_OF_PYTHON if name == "ssl" else COUNT
+    count = COUNT_OF_SLOW if name in SLOW else COUNT
     gc.collect()
     memory, began = _resident(), time.process_time()
     kept = [make() for _ in range(count)]

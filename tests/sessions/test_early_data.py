@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 
 from openssl_bio import SSL, MemorySessionStore, TicketKeys, stdlib
 from tests.helpers import TIMEOUT, Identity, Pair
-from tests.interop.peers import free_port, program, started
+from tests.interop.peers import finished, free_port, program, started
 from tests.sessions.faces import FACES, Face
 from tests.sessions.test_psk import connect
 
@@ -282,8 +285,6 @@ def test_client_of_s_server(ca: Identity, server_identity: Identity, tmp_path: P
 
 def test_server_of_s_client(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
     """It sends a file early, in its second connection."""
-    import socket
-
     program("openssl", "openssl")
     words = tmp_path / "words"
     words.write_bytes(b"early words")
@@ -313,3 +314,62 @@ def test_server_of_s_client(ca: Identity, server_identity: Identity, tmp_path: P
                         time.sleep(0.02)
                     connection.shutdown()
     assert seen == [(b"", "not sent"), (b"early words", "accepted")]
+
+
+def test_client_of_gnutls_serv(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
+    """It takes early data for what comes first of a request, and echoes it."""
+    program("gnutls-serv", "gnutls-bin")
+    port = free_port()
+    files = ["--x509certfile", str(server_identity.certificate_file), "--x509keyfile", str(server_identity.key_file)]
+    command = ["gnutls-serv", "--echo", "--earlydata", "--maxearlydata", "1000", "-p", str(port), *files]
+    client = FACES["pyOpenSSL"].client("1.3", ca)
+    told: list[SSL.Session] = []
+    client.set_new_session_callback(lambda _connection, session: told.append(session))
+    with started(command, tmp_path / "log") as running:
+        for expected in ("not sent", "accepted"):
+            with connect(port) as sock:
+                sock.settimeout(None)
+                connection = SSL.Connection(client, sock)
+                connection.set_connect_state()
+                if told:
+                    connection.set_session(told[-1])
+                    assert connection.write_early_data(b"early words\n") == 12
+                connection.do_handshake()
+                connection.send(b"hello\n")
+                assert connection.recv(100) in (b"hello\n", b"early words\n"), running.output
+                assert connection.early_data_status() == expected
+                connection.shutdown()
+
+
+def test_server_of_gnutls_cli(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
+    """It comes back by itself, with a file as early data."""
+    program("gnutls-cli", "gnutls-bin")
+    (tmp_path / "words").write_bytes(b"early words")
+    server = FACES["pyOpenSSL"].server("1.3", server_identity)
+    server.set_max_early_data(1000)
+    seen: list[tuple[bytes, str]] = []
+
+    def serve() -> None:
+        for _ in range(2):
+            sock, _address = listening.accept()
+            sock.settimeout(None)
+            with sock:
+                connection = SSL.Connection(server, sock)
+                connection.set_accept_state()
+                data = early(connection)
+                connection.do_handshake()
+                seen.append((data, connection.early_data_status()))
+                connection.send(b"hello\n")
+                with suppress(SSL.Error):
+                    connection.recv(100)
+                    connection.shutdown()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(TIMEOUT)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        options = ["--resume", "--waitresumption", "--earlydata", str(tmp_path / "words")]
+        trust = ["--x509cafile", str(ca.certificate_file), "-p", str(listening.getsockname()[1])]
+        done = finished(["gnutls-cli", *options, *trust, "localhost"], b"hello\n", tmp_path)
+        thread.join(TIMEOUT)
+    assert seen == [(b"", "not sent"), (b"early words", "accepted")], (done.output, done.log)
