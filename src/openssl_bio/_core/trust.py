@@ -20,8 +20,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib
@@ -174,18 +174,17 @@ class Trust:
                 return False
         return set(directories) <= set(self._directories)
 
-    def _has(self, certificates: list[CData]) -> bool:
+    def _has(self, certificates: Sequence[CData]) -> bool:
         """Whether these X509s are trusted already."""
         found = lib.obio_store_has(self.store, certificates, len(certificates))
         self._errors.check(found >= 0, "looking into a trust store")
         return bool(found)
 
-    def add_certificate(self, certificate: CData) -> None:
-        """Trust an X509 (``X509_STORE_add_cert``); one that is there already is no error."""
+    def add_certificates(self, certificates: Sequence[CData]) -> None:
+        """Trust X509s (``X509_STORE_add_cert``), all or none; one that is there already is no error."""
         with self._guard:
-            if not self._has([certificate]):
-                with self._changing() as store:
-                    self._errors.check(lib.X509_STORE_add_cert(store, certificate), "X509_STORE_add_cert")
+            if not self._has(certificates):
+                self._add_all(certificates, [], "X509_STORE_add_cert")
 
     def add_crl(self, crl: CData) -> None:
         """Add an X509_CRL (``X509_STORE_add_crl``)."""
@@ -211,8 +210,9 @@ class Trust:
             if crls or not self._has(certificates):
                 self._add_all(certificates, crls, what)
 
-    def _add_all(self, certificates: list[CData], crls: list[CData], what: str) -> None:
-        with self.all_or_nothing(), self._changing() as store:
+    def _add_all(self, certificates: Sequence[CData], crls: Sequence[CData], what: str) -> None:
+        several = len(certificates) + len(crls) > 1
+        with self.all_or_nothing() if several else nullcontext(), self._changing() as store:
             for certificate in certificates:
                 self._errors.check(lib.X509_STORE_add_cert(store, certificate), what)
             for crl in crls:
@@ -282,7 +282,7 @@ class Trust:
         with input_bio(data, self._errors) as bio:
             certificate = lib.d2i_X509_bio(bio, ffi.NULL)
             if certificate != ffi.NULL:
-                self.add_certificate(own(certificate, lib.X509_free, self._errors, "d2i_X509_bio"))
+                self.add_certificates([own(certificate, lib.X509_free, self._errors, "d2i_X509_bio")])
 
 
 def bundle_bytes(path: Path, read: Callable[[], bytes]) -> bytes:

@@ -125,8 +125,7 @@ def _add(trust: Trust, source: Source) -> None:
         name, data = content_of(source, "trusted certificates")
         (trust.load_pem if _PEM in data else lambda *pair: _add_der(trust, *pair))(data, name)
     else:
-        for certificate in certificates_of(source, "trusted certificate"):
-            trust.add_certificate(certificate)
+        trust.add_certificates(certificates_of(source, "trusted certificate"))
 
 
 def _add_der(trust: Trust, data: bytes, name: str) -> None:
@@ -140,8 +139,7 @@ def _add_der(trust: Trust, data: bytes, name: str) -> None:
         certificates = certificates_of(data, name)
     except LoadError as error:
         raise LoadError(f"{name}: neither PEM nor DER, of certificates or a CRL") from error
-    for certificate in certificates:
-        trust.add_certificate(certificate)
+    trust.add_certificates(certificates)
 
 
 def _add_crl(trust: Trust, crl: CData, what: str) -> None:

@@ -68,7 +68,7 @@ class X509Store:
         """Trust a certificate (``X509_STORE_add_cert``); adding it again is no error."""
         if not isinstance(cert, X509):
             raise TypeError
-        self._trust.add_certificate(cert._x509)
+        self._trust.add_certificates([cert._x509])
 
     def add_crl(self, crl: CRL | CertificateRevocationList) -> None:
         """Add a copy of a CRL (``X509_STORE_add_crl``), which may be one of ``cryptography``.

@@ -81,11 +81,7 @@ class FileSettings(SettingsCore):
             return lambda: self._trust.join(others)
         certificates = _parsed(cadata)
 
-        def add() -> None:
-            for certificate in certificates:
-                self._trust.add_certificate(certificate)
-
-        return add
+        return lambda: self._trust.add_certificates(certificates)
 
     def set_default_verify_paths(self) -> None:
         """Trust what the system's OpenSSL trusts, or ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name."""
