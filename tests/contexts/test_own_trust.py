@@ -13,6 +13,7 @@ from openssl_bio import SSL, Credential, LoadError, SessionCache, TrustStore, cr
 from tests.contexts.faces import FACES, Face, credential
 from tests.contexts.pki import Issued, new_root
 from tests.contexts.test_trust_store import hashed, revocation_list
+from tests.helpers import TIMEOUT
 from tests.stdlib.helpers import Pair
 from tests.stdlib.test_sockets import serving
 
@@ -351,7 +352,7 @@ def test_sockets(root: Issued, leaf: Issued) -> None:
     server = stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER)
     server.use_credentials(credential(leaf))
     client = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
-    with serving(server, lambda end: end.sendall(b"x")) as address, socket.create_connection(address, 20) as plain:
+    with serving(server, lambda end: end.sendall(b"x")) as address, socket.create_connection(address, TIMEOUT) as plain:
         end = client.wrap_socket(plain, server_hostname="localhost", do_handshake_on_connect=False)
         with end:
             end.use_trust_store(TrustStore(root.pem))

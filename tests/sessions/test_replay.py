@@ -110,20 +110,20 @@ def test_replayed_at_once(face: Face, client: Any, new_server: Callable[[], Any]
 SERVER = """
 import socket, sys, threading
 from openssl_bio import RedisReplayGuard, RedisTicketKeys, stdlib as ssl
-certificate, key, url, count = sys.argv[1:]
+certificate, key, url, patience, count = sys.argv[1:]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(certificate, key)
 context.max_early_data = 1000
 context.set_ticket_keys(RedisTicketKeys.from_url(url, b"k" * 32))
 context.set_replay_guard(RedisReplayGuard.from_url(url))
 listening = socket.create_server(("127.0.0.1", 0))
-listening.settimeout(60)
+listening.settimeout(float(patience))
 print(listening.getsockname()[1], flush=True)
 
 def serve(plain):
     data = b""
     try:
-        plain.settimeout(20)
+        plain.settimeout(float(patience))
         with context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as connection:
             while piece := connection.read_early_data(100):
                 data += piece
@@ -141,7 +141,7 @@ for _ in range(int(count)):
 def test_replayed_to_three_processes(ca: Identity, server_identity: Identity, redis_server: RedisServer) -> None:
     """Twelve copies at once, to servers that have nothing in common but Redis."""
     remember_long(redis_server)
-    arguments = [server_identity.certificate_file, server_identity.key_file, redis_server.url, "5"]
+    arguments = [server_identity.certificate_file, server_identity.key_file, redis_server.url, TIMEOUT, 5]
     command = [sys.executable, "-c", SERVER, *map(str, arguments)]
     with ExitStack() as running:
         processes = [running.enter_context(Popen(command, stdout=PIPE, text=True, env=environment())) for _ in range(3)]
