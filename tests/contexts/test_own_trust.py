@@ -192,6 +192,20 @@ def test_tenants(version: str, root: Issued, leaf: Issued, stranger: Issued, nam
             assert (accepted(face, pair) and has_shown_one(face, pair)) is (caller == host)
 
 
+def test_tenants_resume(face: Face, version: str, root: Issued, leaf: Issued, stranger: Issued) -> None:
+    """Whose clients are trusted is known before a session is looked for, so each tenant's are resumed, by it alone."""
+    server = verifying(face, face.server(version, credential(leaf)))
+    by_hello(server, {"one.test": TrustStore(root.pem), "both.test": TrustStore(root.pem, stranger.pem)})
+    client = face.client(version, root)
+    client.use_credentials(credential(root.issue("a client")))
+    found, session = [], None
+    for host in ("one.test", "one.test", "both.test", "both.test"):
+        pair = _named(face, client, server, host, session).handshake()
+        session = session_of(face, pair.client)
+        found.append(reused(face, pair.server))
+    assert found == [False, True, False, True]
+
+
 def _named(face: Face, client: Any, server: Any, name: str, session: Any = None) -> Any:
     if face.error is SSL.Error:
         pair = face.pair(client, server)
