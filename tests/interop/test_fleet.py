@@ -42,7 +42,8 @@ def test_fleet(tmp_path: Path) -> None:
         "Redis started, empty",
         "server 2 started",
     ]
-    assert 1 <= done.stderr.count("cannot be shared") <= 3  # of the two servers and the operator
+    # Once of each of the two servers and the operator, and at the end of all that outlive Redis.
+    assert 1 <= done.stderr.count("cannot be shared") <= 3 + 4
     root = ElementTree.fromstring(picture.read_text("utf-8"))
     words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"Redis killed", "server 2 killed", "keys rotated"} <= set(words)
