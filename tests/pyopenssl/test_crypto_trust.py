@@ -41,7 +41,7 @@ def test_frozen_store_is_copied(tmp_path: Path) -> None:
     assert trust.pointer == first
     assert trust.freeze() == first
     other = issue("other")
-    trust.add_certificate(converted(other)._x509)
+    trust.add_certificates([converted(other)._x509])
     second = trust.pointer
     assert second != first
     trust.set_flags(crypto.X509StoreFlags.CRL_CHECK)
@@ -58,7 +58,7 @@ def test_copy_keeps_the_content() -> None:
     trust = Trust(CRYPTO_ERRORS)
     trust.load_pem(ROOT_PEM, "the root")
     trust.freeze()
-    trust.add_certificate(converted(issue("other"))._x509)
+    trust.add_certificates([converted(issue("other"))._x509])
     assert trusts(trust)
 
 
