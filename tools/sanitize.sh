@@ -54,6 +54,8 @@ leak)
     export PYTHONMALLOC=malloc LSAN_OPTIONS=exitcode=0:log_path=$PWD/leaks:max_leaks=0
     export ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=4:malloc_context_size=12
     preload=$(${CC:-cc} -print-file-name=libasan.so)
+    # Python's own ssl, of 3.11 at least, leaks each session that is asked for; the stack of that ends in libcrypto.
+    left_out+=(--deselect=tests/sessions/test_resumption.py::test_pythons_ssl_at_our_servers)
     [ $# -gt 0 ] || set -- tests/bugs tests/pyopenssl tests/contexts tests/sessions
     ;;
 *)
