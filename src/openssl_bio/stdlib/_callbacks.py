@@ -20,6 +20,7 @@ from openssl_bio._core.credential import Credential
 from openssl_bio._core.pre_shared_keys import HASHES, checked_hash
 from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.twins import TwinSettings
+from openssl_bio._core.verification import same
 from openssl_bio.stdlib._certificates import der
 from openssl_bio.stdlib._constants import (
     PROTOCOL_TLS_CLIENT,
@@ -140,12 +141,9 @@ class Callbacks(Settable):
             return
         if not callable(server_name_callback):
             raise TypeError("not a callable object")
-        callback = server_name_callback
-
-        def with_encoded_name(connection: Any, name: str | None, context: SSLContext) -> int | None:
-            return callback(connection, encoded_hostname(name), context)
-
-        self.sni_callback = with_encoded_name
+        before = self.sni_callback
+        is_set = isinstance(before, _WithALabels) and same(before.callback, server_name_callback)
+        self.sni_callback = before if is_set else _WithALabels(server_name_callback)
 
     # -- verification of whole chains ---------------------------------------------------------------------------------
 
@@ -181,9 +179,14 @@ class Callbacks(Settable):
 
     @keylog_filename.setter
     def keylog_filename(self, name: str | bytes | os.PathLike[str] | None) -> None:
-        target = self._to_set("keylog_filename")
-        file = None if name is None else _File(name)
-        self._log_keys(target, _KeyLog(name, file, self._key_log().callback))
+        target, log = self._to_set("keylog_filename"), self._key_log()
+        if name is None:
+            file = None
+        elif log.file is not None and name == log.filename and log.file.is_still(name):
+            name, file = log.filename, log.file
+        else:
+            file = _File(name)
+        self._log_keys(target, _KeyLog(name, file, log.callback))
 
     @property
     def keylog_callback(self) -> Any:
@@ -314,6 +317,16 @@ def _sole_judge(callback: JudgeAlone) -> Verifier:
     return Verifier(judge, replaces=True)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _WithALabels:
+    """A callback that is told names in A-labels."""
+
+    callback: ServerName
+
+    def __call__(self, connection: Any, name: str | None, context: SSLContext) -> int | None:
+        return self.callback(connection, encoded_hostname(name), context)
+
+
 def _servername_caller(callback: ServerName) -> Callable[[SSLObject], int | None]:
     def call(connection: SSLObject) -> int | None:
         name = connection._get_server_name()
@@ -333,6 +346,10 @@ class _File:
         weakref.finalize(self, os.close, self._file)
         if not os.fstat(self._file).st_size:
             os.write(self._file, _KEYLOG_HEADER)
+
+    def is_still(self, name: Any) -> bool:
+        """Whether the name leads to this file, which may have been moved away."""
+        return os.path.exists(name) and os.path.samestat(os.stat(name), os.fstat(self._file))
 
     def append(self, line: bytes) -> None:
         os.write(self._file, line + b"\n")  # one call, so that lines of several processes do not mix
