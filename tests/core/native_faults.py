@@ -126,7 +126,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 # Functions that have no way to fail as they are called here, and why.
 INFALLIBLE: dict[str, str] = {
-    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_SESSION|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
+    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_SESSION|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
     r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
     r"|PyObject_GC_UnTrack": "free, or forget",
     r"mem(cmp|cpy|move|set)|str(cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
@@ -143,12 +143,12 @@ INFALLIBLE: dict[str, str] = {
     "PyLong_FromLong": "small numbers, which Python has ready made",
     r"PyLong_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments, which tests give",
     r"PyModule_AddType|PyType_FromModuleAndSpec|PyModuleDef_Init": "when the module is imported: it is an ImportError",
-    r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_set_shutdown"
+    r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_set_(info_callback|shutdown)|X509_OBJECT_retrieve_match"
     r"|SSL_CTX_(sess_[gs]et_remove_cb|set_cert_verify_callback|set_tlsext_ticket_key_evp_cb|flush_sessions\w*)"
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
     r"|X509_VERIFY_PARAM_set_auth_level|sk_\w+_(num|value)": "read or write what is there",
     r"offsetof|read|write|size|ended|borrow": "a macro of C, and where a box leads to",
-    r"obio_\w+|py_bio_\w+|METHOD|TAKE|PyInit__engine|engine_call|stack_of": "our own, in their declarations",
+    r"obio_\w+|py_(bio_\w+|info)|METHOD|TAKE|PyInit__engine|engine_call|stack_of": "our own, in their declarations",
 }
 NATIVE = Path(_openssl.__file__).parent / "_native"
 # Of what the faults of Python's calls are tried with, what calls our C.

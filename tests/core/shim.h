@@ -145,6 +145,8 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define X509_STORE_set1_param(...) SHIM_SSL(X509_STORE_set1_param, 0, X509_STORE_set1_param(__VA_ARGS__))
 #define X509_STORE_lock(...) SHIM_SSL(X509_STORE_lock, 0, X509_STORE_lock(__VA_ARGS__))
 #define X509_STORE_get1_objects(...) SHIM_SSL(X509_STORE_get1_objects, NULL, X509_STORE_get1_objects(__VA_ARGS__))
+#define X509_OBJECT_new() SHIM_SSL(X509_OBJECT_new, NULL, X509_OBJECT_new())
+#define X509_OBJECT_set1_X509(...) SHIM_SSL(X509_OBJECT_set1_X509, 0, X509_OBJECT_set1_X509(__VA_ARGS__))
 #define X509_STORE_CTX_new() SHIM_SSL(X509_STORE_CTX_new, NULL, X509_STORE_CTX_new())
 #define X509_STORE_CTX_init(...) SHIM_SSL(X509_STORE_CTX_init, 0, X509_STORE_CTX_init(__VA_ARGS__))
 #define X509_STORE_CTX_set_default(...) \

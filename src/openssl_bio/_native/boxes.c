@@ -437,7 +437,7 @@ static int box_write(BIO *bio, const char *data, size_t size, size_t *written)
         if (obio_box_put(box, data, size))
             return 1;
         ERR_raise(ERR_LIB_BIO, ERR_R_MALLOC_FAILURE);
-        return 0;
+        return -1; /* to libssl since 3.2, 0 is the success of writing nothing */
     }
     memcpy(box->target + box->target_used, data, size);
     box->target_used += size;

@@ -29,7 +29,8 @@ static int prepare(X509_STORE_CTX *verification, SSL *ssl, X509 *leaf, STACK_OF(
     SSL_verify_cb callback = SSL_get_verify_callback(ssl);
     X509_STORE *store = NULL;
 
-    (void)SSL_get0_verify_cert_store(ssl, &store); /* the connection's own */
+    if (SSL_get0_verify_cert_store(ssl, &store) <= 0) /* the connection's own */
+        return 0;
     if (store == NULL)
         store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
     if (!X509_STORE_CTX_init(verification, store, leaf, chain)
