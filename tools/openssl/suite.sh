@@ -1,7 +1,7 @@
 #!/bin/bash
 # usage: suite.sh SUITE TAG VERSION [pytest arguments]
 #
-# Run the whole suite on OpenSSL VERSION from Debian's SUITE.  A version that cannot be fetched today is named, and is
+# Run the whole suite, and the faults in our C, on OpenSSL VERSION from Debian's SUITE.  A version that cannot be fetched today is named, and is
 # not a failure.  Everything happens in .peers, in a copy of the sources: build/ must not mix objects of two OpenSSLs.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
@@ -31,3 +31,6 @@ for engine in cffi c; do
     env -u SSL_CERT_FILE -u SSL_CERT_DIR OPENSSL_BIO_ENGINE=$engine EXPECT_OPENSSL="$version" \
         "$venv/bin/python" -m pytest "$@"
 done
+# Faults in our C: what libssl makes of them differs. They need a build of their own.
+"$venv/bin/pip" install -q --disable-pip-version-check 'setuptools>=77'
+FAULTS_PYTHON=$venv/bin/python tools/native_faults.sh

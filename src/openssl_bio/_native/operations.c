@@ -108,8 +108,12 @@ int obio_conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome)
     int sys_errno = errno;
     int ssl_error = SSL_get_error(ssl, result);
 
-    if (ERR_peek_error() != 0)
+    if (ERR_peek_error() != 0) {
+        /* 4.0 takes a shared BIO that could not write for one that waits, if its reader does. */
+        if (ssl_error == SSL_ERROR_WANT_READ || ssl_error == SSL_ERROR_WANT_WRITE)
+            ssl_error = SSL_ERROR_SSL;
         obio_save_errors(outcome);
+    }
     outcome->count = count;
     outcome->ssl_error = ssl_error;
     outcome->sys_errno = sys_errno;
