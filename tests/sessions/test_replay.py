@@ -28,7 +28,7 @@ TICKET = b"t" * 32
 
 def remember_long(redis_server: RedisServer) -> None:
     """As if Redis had been running for long; its mark is made by the first question."""
-    RedisReplayGuard.from_url(redis_server.url).is_first(TICKET, 0, 1)
+    RedisReplayGuard.from_url(redis_server.url, timeout=TIMEOUT).is_first(TICKET, 0, 1)
     raw = redis_server.client()
     raw.set(MARK, raw.get(MARK).rpartition(b" ")[0] + b" 0")
 
@@ -46,7 +46,7 @@ def new_server(face: Face, server_identity: Identity, redis_server: RedisServer,
         server = face.server("1.3", server_identity)
         allow(server, 5000)
         server.set_ticket_keys(keys)
-        server.set_replay_guard(RedisReplayGuard.from_url(redis_server.url))
+        server.set_replay_guard(RedisReplayGuard.from_url(redis_server.url, timeout=TIMEOUT))
         return server
 
     return new
@@ -114,8 +114,8 @@ certificate, key, url, patience, count = sys.argv[1:]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(certificate, key)
 context.max_early_data = 1000
-context.set_ticket_keys(RedisTicketKeys.from_url(url, b"k" * 32))
-context.set_replay_guard(RedisReplayGuard.from_url(url))
+context.set_ticket_keys(RedisTicketKeys.from_url(url, b"k" * 32, timeout=float(patience)))
+context.set_replay_guard(RedisReplayGuard.from_url(url, timeout=float(patience)))
 listening = socket.create_server(("127.0.0.1", 0))
 listening.settimeout(float(patience))
 print(listening.getsockname()[1], flush=True)
@@ -242,7 +242,11 @@ def test_redis_that_was_restarted(
 def test_redis_without_room(redis_server: RedisServer) -> None:
     """What it evicts could be what was delivered: it has forgotten, then. Without eviction it fails."""
     remember_long(redis_server)
-    raw, guard, now = redis_server.client(), RedisReplayGuard.from_url(redis_server.url), int(time.time())
+    raw, guard, now = (
+        redis_server.client(),
+        RedisReplayGuard.from_url(redis_server.url, timeout=TIMEOUT),
+        int(time.time()),
+    )
     assert guard.is_first(b"a" * 32, now, 1000)
     raw.config_set("maxmemory-policy", "allkeys-lru")
     for i in range(100):
@@ -259,7 +263,7 @@ def test_redis_without_room(redis_server: RedisServer) -> None:
 
 def test_redis_guard(redis_server: RedisServer) -> None:
     """A session from before the memory, and the difference of clocks, is not known."""
-    guard, raw = RedisReplayGuard.from_url(redis_server.url), redis_server.client()
+    guard, raw = RedisReplayGuard.from_url(redis_server.url, timeout=TIMEOUT), redis_server.client()
     began = raw.time()[0]
     assert not guard.is_first(TICKET, began, 1000)
     assert not guard.is_first(TICKET, began + 9, 1000)
@@ -353,7 +357,7 @@ def test_over_sockets(ca: Identity, server_identity: Identity, redis_server: Red
     remember_long(redis_server)
     face = FACES["ssl"]
     client = face.client("1.3", ca)
-    rings = [RedisTicketKeys.from_url(redis_server.url, b"k" * 32) for _ in range(2)]
+    rings = [RedisTicketKeys.from_url(redis_server.url, b"k" * 32, timeout=TIMEOUT) for _ in range(2)]
     seen: list[tuple[bytes, bytes, str]] = []
 
     def serve(server: Any, plain: socket.socket) -> None:
@@ -387,7 +391,7 @@ def test_over_sockets(ca: Identity, server_identity: Identity, redis_server: Red
         server = face.server("1.3", server_identity)
         server.max_early_data = 1000
         server.set_ticket_keys(ring)
-        server.set_replay_guard(RedisReplayGuard.from_url(redis_server.url))
+        server.set_replay_guard(RedisReplayGuard.from_url(redis_server.url, timeout=TIMEOUT))
         servers.append(server)
     told, answer, session = ask(servers[0], None)
     assert (told, answer) == ("not sent", b"answer")

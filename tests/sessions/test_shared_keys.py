@@ -28,7 +28,7 @@ def fleet(redis_server: RedisServer) -> Iterator[Callable[..., RedisTicketKeys]]
     made: list[RedisTicketKeys] = []
 
     def new(lifetime: int = 1000, **options: Any) -> RedisTicketKeys:
-        options = {"interval": 0.05, "key": KEK, **options}
+        options = {"interval": 0.05, "key": KEK, "timeout": TIMEOUT, **options}
         made.append(RedisTicketKeys.from_url(redis_server.url, lifetime=lifetime, **options))
         return made[-1]
 

@@ -173,7 +173,7 @@ def test_servers_that_share_redis(
 ) -> None:
     """Each has its own connection to Redis; values are encrypted, and expire with the session."""
     url = redis_server.url
-    stores = [RedisSessionStore.from_url(url, KEY) for _ in range(2)]
+    stores = [RedisSessionStore.from_url(url, KEY, timeout=TIMEOUT) for _ in range(2)]
     one, other = servers_of(face, version, server_identity, *stores)
     session = session_of(face, client, one)
     raw = redis_server.client()
@@ -195,8 +195,10 @@ def test_values_that_were_changed(
     """Edited, of another key, or put under another name: full handshakes."""
     url = redis_server.url
     raw = redis_server.client()
-    (server,) = servers_of(face, version, server_identity, RedisSessionStore.from_url(url, KEY))
-    (stranger,) = servers_of(face, version, server_identity, RedisSessionStore.from_url(url, b"x" * 32))
+    (server,) = servers_of(face, version, server_identity, RedisSessionStore.from_url(url, KEY, timeout=TIMEOUT))
+    (stranger,) = servers_of(
+        face, version, server_identity, RedisSessionStore.from_url(url, b"x" * 32, timeout=TIMEOUT)
+    )
     session = session_of(face, client, server)
     assert not resumes(face, client, stranger, session)
     others = [raw.get(name) for name in raw.keys("*")]
@@ -224,7 +226,9 @@ def test_redis_dies_and_comes_back(
 ) -> None:
     """No handshake fails; afterwards sessions are resumed again."""
     redis_server.kill()
-    (server,) = servers_of(face, version, server_identity, RedisSessionStore.from_url(redis_server.url, KEY))
+    (server,) = servers_of(
+        face, version, server_identity, RedisSessionStore.from_url(redis_server.url, KEY, timeout=TIMEOUT)
+    )
     session = session_of(face, client, server)
     assert "the session store is out of order" in caplog.text
     redis_server.start()
