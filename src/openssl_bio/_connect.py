@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from openssl_bio import SSL, crypto
 from openssl_bio import _report as report
+from openssl_bio._core.hosts import address_of
 from openssl_bio._wire import Wire, start_tls
 
 _PORTS = {None: 443, "smtp": 587, "imap": 143, "postgres": 5432}
@@ -46,14 +47,6 @@ def parse_target(text: str) -> Target:
     return Target(host, int(port))
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 @dataclass(frozen=True)
 class _Failure:
     """What a verify callback was told."""
@@ -77,7 +70,7 @@ class _Client:
         self.connection.set_connect_state()
         self.connection.set_verify_host(self.name)
         # RFC 6066, section 3: addresses are no server names.
-        if not _is_address(self.name):
+        if address_of(self.name) is None:
             self.connection.set_tlsext_host_name(self.name.encode())
         if options.ocsp:
             self.connection.request_ocsp()

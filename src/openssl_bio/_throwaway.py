@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openssl_bio import SSL, crypto
+from openssl_bio._core.hosts import address_of
 
 _DAY = 24 * 60 * 60
 # Clocks differ a little: the certificates began to be valid some minutes ago.
@@ -86,8 +86,4 @@ def _template(common_name: str) -> tuple[crypto.X509, crypto.PKey]:
 
 def _general_name(name: str) -> str:
     """A name as ``subjectAltName`` has it in OpenSSL's configuration language."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return f"DNS:{name}"
-    return f"IP:{name}"
+    return f"DNS:{name}" if address_of(name) is None else f"IP:{name}"

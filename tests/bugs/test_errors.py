@@ -290,9 +290,8 @@ def test_B9_pre_shared_key_of_no_text() -> None:
     server.set_psk_server_callback(lambda identity: (asked.append(identity), b"key")[1])
     client.set_max_proto_version(SSL.TLS1_2_VERSION)
     client.set_cipher_list(b"PSK")
-    lib.SSL_CTX_set_psk_client_callback(client._context, lib.py_psk_client)
+    client.set_psk_client_callback(lambda *_: (b"\xff\xfe", b"key"))
     one = SSL.Connection(client)
-    one._own_callbacks = {"psk_client": lambda *_: (b"\xff\xfe", b"key")}
     one.set_connect_state()
     incoming, outgoing = stdlib.MemoryBIO(), stdlib.MemoryBIO()
     other = server.wrap_bio(incoming, outgoing, server_side=True)

@@ -23,6 +23,7 @@ from typing import Any
 from openssl_bio import SSL, stdlib
 from tests import helpers
 from tests.bugs.ends import Ends
+from tests.core.ciphertext import Ciphertext
 from tests.core.test_leaks import resident_kib
 
 TURN = 50  # turns of conversations between two looks at the clock
@@ -38,7 +39,7 @@ FAILED = (SSL.Error, ssl.SSLError)
 DEATHS = {"closed": 40, "cut": 15, "dropped": 15, "one end dropped": 10, "garbage": 10, "damaged": 10}
 
 
-class End:
+class End(Ciphertext):
     """One end: the stdlib's or pyOpenSSL's connection, what it has said, and what has come to it."""
 
     def __init__(self, connection: Any, incoming: Any = None, outgoing: Any = None) -> None:
@@ -71,27 +72,7 @@ class End:
 
     def take(self) -> None:
         """Put the ciphertext there is on the wire."""
-        if self.outgoing is not None:
-            self.wire += self.outgoing.read()
-            return
-        try:
-            self.wire += self.connection.bio_read(1 << 20)
-        except SSL.WantReadError:
-            return
-
-    def put(self, data: bytes) -> None:
-        """Ciphertext that has come."""
-        if self.incoming is None:
-            self.connection.bio_write(data)
-        else:
-            self.incoming.write(data)
-
-    def cut(self) -> None:
-        """No more ciphertext will come."""
-        if self.incoming is None:
-            self.connection.bio_shutdown()
-        else:
-            self.incoming.write_eof()
+        self.wire += self.taken()
 
     def read(self, peer: End, size: int) -> str:
         """Read once: "" if something came, else why not."""

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openssl_bio import SSL, stdlib
+from tests.core.ciphertext import Ciphertext
 from tests.helpers import Identity, client_context, server_context
 from tests.stdlib import helpers as stdlib_helpers
 
@@ -26,7 +27,7 @@ VERSIONS = {SSL.TLS1_2_VERSION: ssl.TLSVersion.TLSv1_2, SSL.TLS1_3_VERSION: ssl.
 
 
 @dataclass
-class End:
+class End(Ciphertext):
     """One end of a conversation: it shakes hands, says what it has to say, closes and reads up to the end."""
 
     connection: Any
@@ -37,26 +38,6 @@ class End:
     got: bytearray = field(default_factory=bytearray)
     how: str = ""  # it has ended
     done: bool = False
-
-    def put(self, data: bytes) -> None:
-        if self.incoming is None:
-            self.connection.bio_write(data)
-        else:
-            self.incoming.write(data)
-
-    def cut(self) -> None:
-        if self.incoming is None:
-            self.connection.bio_shutdown()
-        else:
-            self.incoming.write_eof()
-
-    def take(self) -> bytes:
-        if self.outgoing is not None:
-            return bytes(self.outgoing.read())
-        try:
-            return bytes(self.connection.bio_read(1 << 20))
-        except SSL.WantReadError:
-            return b""
 
     def step(self) -> None:
         """Do what can be done now."""
@@ -145,7 +126,7 @@ def talk(ends: tuple[End, End], victim: int, limit: int | None = None) -> int:
         for index, end in enumerate(ends):
             if not end.how:
                 end.step()
-            data = end.take()
+            data = end.taken()
             if index == victim:
                 ends[1 - index].put(data)
                 continue
@@ -203,7 +184,7 @@ def test_pieces_change_nothing(face: str, version: int, cuts: list[int], sizes: 
         for index, end in enumerate((client, server)):
             if not end.how:
                 end.step()
-            waiting[1 - index] += end.take()
+            waiting[1 - index] += end.taken()
             size, at = cuts[at % len(cuts)] * (1 if at % 3 else 50), at + 1
             end.put(waiting[index][:size])
             waiting[index] = waiting[index][size:]

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -257,29 +258,35 @@ def test_wrong_arguments(face: Face, contexts: tuple[Any, Any]) -> None:
 # -- with OpenSSL's programs ------------------------------------------------------------------------------------------
 
 
+def called_twice(ca: Identity, port: int) -> Iterator[tuple[str, SSL.Connection]]:
+    """Connections to a server, the second with early words, and what is to become of those."""
+    client = FACES["pyOpenSSL"].client("1.3", ca)
+    told: list[SSL.Session] = []
+    client.set_new_session_callback(lambda _connection, session: told.append(session))
+    for expected in ("not sent", "accepted"):
+        with connect(port) as sock:
+            sock.settimeout(None)
+            connection = SSL.Connection(client, sock)
+            connection.set_connect_state()
+            if told:
+                connection.set_session(told[-1])
+                assert connection.write_early_data(b"early words\n") == 12
+            connection.do_handshake()
+            yield expected, connection
+            connection.shutdown()
+
+
 def test_client_of_s_server(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
     """Its output has the early data."""
     program("openssl", "openssl")
     port = free_port()
     files = ["-cert", str(server_identity.certificate_file), "-key", str(server_identity.key_file)]
     command = ["openssl", "s_server", "-tls1_3", "-accept", str(port), *files, "-early_data"]
-    client = FACES["pyOpenSSL"].client("1.3", ca)
-    told: list[SSL.Session] = []
-    client.set_new_session_callback(lambda _connection, session: told.append(session))
     with started(command, tmp_path / "log") as running:
-        for expected in ("not sent", "accepted"):
-            with connect(port) as sock:
-                sock.settimeout(None)
-                connection = SSL.Connection(client, sock)
-                connection.set_connect_state()
-                if told:
-                    connection.set_session(told[-1])
-                    assert connection.write_early_data(b"early words\n") == 12
-                connection.do_handshake()
-                running.write(b"hello\n")
-                assert connection.recv(100) == b"hello\n"
-                assert connection.early_data_status() == expected
-                connection.shutdown()
+        for expected, connection in called_twice(ca, port):
+            running.write(b"hello\n")
+            assert connection.recv(100) == b"hello\n"
+            assert connection.early_data_status() == expected
         assert running.line("early words") is not None
 
 
@@ -322,23 +329,11 @@ def test_client_of_gnutls_serv(ca: Identity, server_identity: Identity, tmp_path
     port = free_port()
     files = ["--x509certfile", str(server_identity.certificate_file), "--x509keyfile", str(server_identity.key_file)]
     command = ["gnutls-serv", "--echo", "--earlydata", "--maxearlydata", "1000", "-p", str(port), *files]
-    client = FACES["pyOpenSSL"].client("1.3", ca)
-    told: list[SSL.Session] = []
-    client.set_new_session_callback(lambda _connection, session: told.append(session))
     with started(command, tmp_path / "log") as running:
-        for expected in ("not sent", "accepted"):
-            with connect(port) as sock:
-                sock.settimeout(None)
-                connection = SSL.Connection(client, sock)
-                connection.set_connect_state()
-                if told:
-                    connection.set_session(told[-1])
-                    assert connection.write_early_data(b"early words\n") == 12
-                connection.do_handshake()
-                connection.send(b"hello\n")
-                assert connection.recv(100) in (b"hello\n", b"early words\n"), running.output
-                assert connection.early_data_status() == expected
-                connection.shutdown()
+        for expected, connection in called_twice(ca, port):
+            connection.send(b"hello\n")
+            assert connection.recv(100) in (b"hello\n", b"early words\n"), running.output
+            assert connection.early_data_status() == expected
 
 
 def test_server_of_gnutls_cli(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ change of it, of the context and of the session to resume passes `_refuse_sessio
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +28,7 @@ from openssl_bio._core.credential import Credential
 from openssl_bio._core.engines import Guard, Queue, foreign_bio
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.getters import Getters
+from openssl_bio._core.hosts import address_of
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.own_trust import OwnTrust
 from openssl_bio._core.pointers import own
@@ -438,7 +438,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _set_verify_host(self, host: str, flags: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS) -> None:
         """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
-        address = _address(host)
+        address = address_of(host)
         name, is_address = address or host.lower(), address is not None
         with self._guard, self._demanding(replace(self._demand, host=name)):
             param = lib.SSL_get0_param(self.ssl)
@@ -571,16 +571,6 @@ def _refuse(session: SessionCore, demand: Demand, context: ContextCore, generati
     missing = demand.missing(session.verified)
     if missing:
         raise ValueError(missing)
-
-
-def _address(host: str) -> str | None:
-    """An IP address in its usual form, None for anything else."""
-    if ":" not in host and not host[-1:].isdigit():  # few names need the long look
-        return None
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return None
 
 
 def _accept_as_is(_connection: object, _certificate: CData, _error: int, _depth: int, ok: int) -> int:

@@ -21,14 +21,14 @@ from openssl_bio._core.pointers import fill, taken
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
 
-__all__ = ["ASKS_CLIENTS", "ASKS_SERVERS", "HASHES", "checked_hash", "psk_identity"]
+__all__ = ["ASKS_CLIENTS", "ASKS_SERVERS", "HASHES", "checked_hash", "key_and_hash", "psk_identity"]
 
 # The hashes that a key may be for on TLS 1.3; the first is meant where none is told (RFC 8446, section 4.2.11).
 HASHES = ("sha256", "sha384")
 # What libssl calls up to TLS 1.2, and on TLS 1.3: below.
 ASKS_CLIENTS = lib.py_psk_client, lib.py_psk_use_session
 ASKS_SERVERS = lib.py_psk_server, lib.py_psk_find_session
-_NOBODY = (b"", b"")
+_NOBODY = (b"", b"", HASHES[0])
 _marks = itertools.count(1)
 
 
@@ -39,12 +39,20 @@ def checked_hash(name: object) -> str:
     return name
 
 
+def key_and_hash(answer: object) -> tuple[bytes, str]:
+    """What a server's callback has answered, a key or a key and its hash; TypeError or ValueError for anything else."""
+    key, hash_name = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, HASHES[0])
+    if not isinstance(key, bytes | bytearray | memoryview):
+        raise TypeError(f"a PSK server callback returns the key as bytes, not {type(key).__name__}")
+    return bytes(key), checked_hash(hash_name)
+
+
 def _clients_key(connection: ConnectionCore, hint: bytes | None) -> tuple[bytes, bytes, str]:
     """A name, a key and its hash; no key for nobody."""
-    name, key, *rest = connection._callback("psk_client", lambda *_: _NOBODY)(connection, hint)
+    name, key, hash_name = connection._callback("psk_client", lambda *_: _NOBODY)(connection, hint)
     if b"\0" in name:
         raise ValueError("a PSK identity cannot have a zero byte: libssl would cut it there")
-    return name, key, rest[0] if rest else HASHES[0]
+    return name, key, hash_name
 
 
 def _refuse_longer(name: bytes, room: int) -> None:
@@ -53,8 +61,7 @@ def _refuse_longer(name: bytes, room: int) -> None:
 
 
 def _servers_key(connection: ConnectionCore, name: bytes | None) -> tuple[bytes, str]:
-    answer = connection._callback("psk_server", lambda *_: b"")(connection, name)
-    key, hash_name = answer if isinstance(answer, tuple) else (answer, HASHES[0])
+    key, hash_name = connection._callback("psk_server", lambda *_: _NOBODY[1:])(connection, name)
     return key, hash_name
 
 

@@ -11,7 +11,7 @@ from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
 from openssl_bio._core.client_hello import ClientHello
 from openssl_bio._core.credential import Credential
 from openssl_bio._core.pointers import BytesLike
-from openssl_bio._core.pre_shared_keys import HASHES, checked_hash
+from openssl_bio._core.pre_shared_keys import HASHES, checked_hash, key_and_hash
 from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, c_string, function
@@ -195,11 +195,7 @@ def _client_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, byte
 
 def _server_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, str]]:
     def call(connection: Connection, identity: bytes | None) -> tuple[bytes, str]:
-        answer = callback(connection, identity or b"")
-        key, hash_name = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, HASHES[0])
-        if not isinstance(key, bytes | bytearray | memoryview):
-            raise TypeError(f"a PSK server callback returns the key as bytes, not {type(key).__name__}")
-        return bytes(key), checked_hash(hash_name)
+        return key_and_hash(callback(connection, identity or b""))
 
     return call
 

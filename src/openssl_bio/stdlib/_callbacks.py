@@ -17,7 +17,7 @@ from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
 from openssl_bio._core.client_hello import ClientHello
 from openssl_bio._core.credential import Credential
-from openssl_bio._core.pre_shared_keys import HASHES, checked_hash
+from openssl_bio._core.pre_shared_keys import HASHES, checked_hash, key_and_hash
 from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio._core.verification import same
@@ -349,7 +349,10 @@ class _File:
 
     def is_still(self, name: Any) -> bool:
         """Whether the name leads to this file, which may have been moved away."""
-        return os.path.exists(name) and os.path.samestat(os.stat(name), os.fstat(self._file))
+        try:
+            return os.path.samestat(os.stat(name), os.fstat(self._file))
+        except OSError:
+            return False
 
     def append(self, line: bytes) -> None:
         os.write(self._file, line + b"\n")  # one call, so that lines of several processes do not mix
@@ -428,10 +431,6 @@ def _server_key_caller(callback: Callable[..., Any]) -> Callable[[object, bytes 
         text = _peers_text(identity)
         if text is None and identity is not None:
             return b"", HASHES[0]
-        answer = callback(text)
-        key, hash_name = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, HASHES[0])
-        if not isinstance(key, bytes | bytearray | memoryview):
-            raise TypeError(f"a PSK server callback returns the key as bytes, not {type(key).__name__}")
-        return bytes(key), checked_hash(hash_name)
+        return key_and_hash(callback(text))
 
     return call

@@ -11,6 +11,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TypeAlias
 
+from openssl_bio._core.hosts import address_of
+
 __all__ = ["HostName", "encoded_hostname", "is_address", "refuse_unusable"]
 
 HostName: TypeAlias = str | bytes | ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -54,10 +56,4 @@ def refuse_unusable(name: str) -> None:
 
 def is_address(name: str) -> bool:
     """An IPv4 or IPv6 address, for which no server name is sent (RFC 6066, section 3)."""
-    if ":" not in name and not name[-1:].isdigit():  # few names need the long look
-        return False
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return "%" not in name
+    return "%" not in name and address_of(name) is not None
