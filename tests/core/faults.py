@@ -64,7 +64,7 @@ INFALLIBLE = {
     r"|SSL_set_retry_verify": "return what is or was set",
     r"SSL_CTX_set_(tlsext_servername_callback|tlsext_status_cb)|SSL_set0_chain": "store a pointer",
     r"obio_(handshake|(read|write)_early_data|read|peek|write|shutdown|listen|handle_timeout|timeout|save_errors)"
-    r"|obio_queue_(size|ended|take)|obio_ticket_keys_generation|obio_psk_(fits|mark)"
+    r"|obio_queue_(size|ended|take)|obio_ticket_keys_generation|obio_psk_(fits|mark)|obio_owner"
     r"|obio_refused_\w+": "our own; what they call is made to fail by `make faults`",
 }
 # What getters would match, but does allocate.

@@ -71,6 +71,7 @@ UNSEEN = {
     "* in obio_note_refusal": "the same",
     "SSL_ctrl in obio_timeout": "it says that no timer runs",
     "SSL_ctrl in obio_new": "sets a mode, which nothing can prevent",
+    "SSL_set_ex_data in free_ssl": "clears a place that is there",
     "BIO_read_ex in obio_transfer_fill": "it says that the socket has nothing",
     "BIO_read_ex in drain": "what is left comes with the next call",
 }
@@ -79,15 +80,18 @@ LEFT = {
     "BIO_read_ex in obio_transfer_fill": "the BIOs of sockets queue none",
     "BIO_write_ex in obio_transfer_drain": "the same",
     "SSL_ctrl in obio_new": "it does not fail",
+    "SSL_set_ex_data in free_ssl": "the same",
 }
 # Places that no scenario reaches, and why.
 UNREACHED: dict[str, str] = {
     "PyBytes_ConcatAndDel in keep_unread": "an estimate that was too small for one piece is not too large for the next",
-    "PyType_GetSlot in engine_dealloc": "asks for what frees",
+    "PyType_GetSlot in obio_engine_object_dealloc": "asks for what frees",
     "PyType_GetSlot in guard_dealloc": "the same",
     "PyType_GetSlot in queue_dealloc": "the same",
     "PyType_GetSlot in foreign_dealloc": "the same",
     "PyList_Append in keep_exception": "an exception that memory ran out for, and memory runs out again",
+    "PyUnicode_InternFromString in fail": "the same",
+    "PyUnicode_InternFromString in module_exec": "when the module is imported: it is an ImportError",
     **(
         {
             "SSL_read_ex in obio_read": "of the other engine",
@@ -108,6 +112,7 @@ FILES_OF_C = {
     "engine_faces.c",
     "engine_foreign.c",
     "engine_io.c",
+    "engine_open.c",
     "engine_one_call.c",
     "guard.c",
     "queue_object.c",
@@ -139,11 +144,12 @@ INFALLIBLE: dict[str, str] = {
     r"|set_mem_eof_return)": "read or write what is there",
     r"EVP_(sha256|aes_256_\w+|CIPHER_get_iv_length|MD_get_size)|OSSL_PARAM_construct_\w+": "static tables",
     r"Py_(INCREF|NewRef|XNewRef|TYPE|VISIT)|Py\w+_(Check|CheckExact|TypeCheck|IsSubtype)|PyBool_FromLong"
-    r"|PyModule_GetState|PyType_GetModuleState|Py(Bytes|Dict|List|Tuple)_(AsString|GetItem|Next|Size)": "count, look",
+    r"|PyModule_GetState|PyType_GetModuleState|Py(Bytes|Dict|List|Tuple)_(AsString|AsStringAndSize|GetItem|Next|Size)"
+    r"|PyImport_GetModule|SSL_up_ref": "count, look",
     "PyLong_FromLong": "small numbers, which Python has ready made",
     r"PyLong_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments, which tests give",
     r"PyModule_AddType|PyType_FromModuleAndSpec|PyModuleDef_Init": "when the module is imported: it is an ImportError",
-    r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_set_(info_callback|shutdown)|X509_OBJECT_retrieve_match"
+    r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_set_(info_callback|shutdown|accept_state|connect_state)|X509_OBJECT_retrieve_match"
     r"|SSL_CTX_(sess_[gs]et_remove_cb|set_cert_verify_callback|set_tlsext_ticket_key_evp_cb|flush_sessions\w*)"
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
     r"|X509_VERIFY_PARAM_set_auth_level|sk_\w+_(num|value)": "read or write what is there",

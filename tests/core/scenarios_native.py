@@ -287,6 +287,11 @@ def queued(made: Any) -> None:
     assert made.read() == b"56789" + b"0123456789" * 499 + b"more"
 
 
+def came_before(made: Any) -> None:
+    """A connection whose first bytes were read by somebody else."""
+    made.server.context.wrap_bio(OURS(), OURS(), server_side=True, initial=b"a")
+
+
 def served(_made: Any) -> None:
     """A class gets a method in C, as when its module is imported."""
     if ENGINE == "c":
@@ -408,6 +413,7 @@ SCENARIOS: dict[str, tuple[Callable[[Contexts], Any], Callable[[Any], Any]]] = {
     "data of the stdlib over Python's BIOs": (lambda w: Stream(w.stdlib(PYTHON)), exchange),
     "stdlib's connections": (lambda w: w, lambda w: w.stdlib(OURS)),
     "stdlib's connections over Python's BIOs": (lambda w: w, lambda w: w.stdlib(PYTHON)),
+    "bytes that came before": (lambda w: w.stdlib(OURS), came_before),
     "no more for the stdlib over Python's BIOs": (lambda w: w.stdlib(PYTHON), no_more),
     "stdlib's counters": (lambda w: w.stdlib(PYTHON), counted),
     "questions": (lambda w: w.pair().handshake(), asked),

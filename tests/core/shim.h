@@ -169,6 +169,9 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define SSL_CTX_ctrl(...) SHIM_SSL(SSL_CTX_ctrl, 0, SSL_CTX_ctrl(__VA_ARGS__))
 #define SSL_new(...) SHIM_SSL(SSL_new, NULL, SSL_new(__VA_ARGS__))
 #define SSL_set_ex_data(...) SHIM_SSL(SSL_set_ex_data, 0, SSL_set_ex_data(__VA_ARGS__))
+#define SSL_set_session_id_context(...) SHIM_SSL(SSL_set_session_id_context, 0, SSL_set_session_id_context(__VA_ARGS__))
+#define SSL_SESSION_set1_id_context(...) \
+    SHIM_SSL(SSL_SESSION_set1_id_context, 0, SSL_SESSION_set1_id_context(__VA_ARGS__))
 #define SSL_do_handshake(...) SHIM_SSL(SSL_do_handshake, -1, SSL_do_handshake(__VA_ARGS__))
 #define SSL_read(...) SHIM_SSL(SSL_read, -1, SSL_read(__VA_ARGS__))
 #define SSL_read_ex(...) SHIM_SSL(SSL_read_ex, 0, SSL_read_ex(__VA_ARGS__))
@@ -213,6 +216,8 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define PyMemoryView_FromMemory(...) SHIM_PY(PyMemoryView_FromMemory, NULL, PyMemoryView_FromMemory(__VA_ARGS__))
 #define PyUnicode_InternFromString(...) \
     SHIM_PY(PyUnicode_InternFromString, NULL, PyUnicode_InternFromString(__VA_ARGS__))
+#define PyList_New(...) SHIM_PY(PyList_New, NULL, PyList_New(__VA_ARGS__))
+#define PyWeakref_NewRef(...) SHIM_PY(PyWeakref_NewRef, NULL, PyWeakref_NewRef(__VA_ARGS__))
 #define PyList_Append(...) SHIM_PY(PyList_Append, -1, PyList_Append(__VA_ARGS__))
 #define PyDescr_NewMethod(...) SHIM_PY(PyDescr_NewMethod, NULL, PyDescr_NewMethod(__VA_ARGS__))
 

@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from openssl_bio import SSL, crypto
-from openssl_bio._core import engine, guard, native
+from openssl_bio._core import engine, native
 from openssl_bio._core._lib import lib
 from openssl_bio._core.errors import ErrorTable
-from openssl_bio._core.pointers import own
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
@@ -44,8 +43,8 @@ class Reference(engine.Engine):
     _errors: ClassVar[ErrorTable] = SSL_ERRORS
 
     def __init__(self, context: Any, *, server: bool) -> None:
-        self._guard, self._pending = guard.Guard(), []
-        super().__init__(new_ssl(context, server=server))
+        self._open(context._use().address, None, None)
+        self._become_server() if server else self._become_client()
 
 
 class InC(native.Engine):
@@ -54,14 +53,8 @@ class InC(native.Engine):
     _errors: ClassVar[ErrorTable] = SSL_ERRORS
 
     def __init__(self, context: Any, *, server: bool) -> None:
-        self._guard, self._pending = native.Guard(), []
-        super().__init__(new_ssl(context, server=server))
-
-
-def new_ssl(context: Any, *, server: bool) -> Any:
-    ssl = own(lib.SSL_new(context._use().ctx), lib.obio_free, SSL_ERRORS, "SSL_new")
-    (lib.SSL_set_accept_state if server else lib.SSL_set_connect_state)(ssl)
-    return ssl
+        self._open(context._use().address, None, None)
+        self._become_server() if server else self._become_client()
 
 
 def contexts(version: int, partial: bool) -> tuple[SSL.Context, SSL.Context]:

@@ -67,7 +67,7 @@ PLACES = {
     "BIO_write in pump.py": "the same",
     "X509_VERIFY_PARAM_set1_host in connection.py": "only frees, where there is no name; its other place is reached",
     "d2i_X509_bio in trust.py": "of Windows' stores",
-    "obio_outcome_new in callbacks.py": "without memory, what libssl had queued is lost",
+    "obio_outcome_new in errors.py": "without memory, what libssl had queued is lost",
 }
 # What the C engine calls for itself.
 OF_THE_REFERENCE_ENGINE = {
@@ -75,6 +75,8 @@ OF_THE_REFERENCE_ENGINE = {
     "BIO_write",
     "obio_datagrams",
     "obio_foreign_new",
+    "obio_name_sessions",
+    "obio_new",
     "obio_outcome_new",
     "obio_queue_new",
     "obio_queue_put",

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from openssl_bio._core._lib import CData, called_by_c, ffi, lib
-from openssl_bio._core.callbacks import ErrorsAside
-from openssl_bio._core.errors import ErrorTable, clean_queue
+from openssl_bio._core.errors import ErrorsAside, ErrorTable, clean_queue
 from openssl_bio._core.guard import Guard
 from openssl_bio._core.pointers import BytesLike, fill, new_buffer, own, taken
 

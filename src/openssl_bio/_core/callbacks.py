@@ -18,7 +18,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from openssl_bio._core._lib import CData, called_by_c, ffi, lib
-from openssl_bio._core.errors import clean_queue
+from openssl_bio._core.engines import owner_of
+from openssl_bio._core.errors import ErrorsAside
 from openssl_bio._core.pointers import fill, own, shared_certificate, taken
 from openssl_bio._core.protocols import join_protocols, split_protocols
 from openssl_bio._core.resumption import remembered, renewed
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 Body = Callable[..., Any]
 
-# Index 0 of an SSL's ex_data is libssl's "app data", which is the application's, and so ours.
+# Index 0 of ex_data is libssl's "app data", which is the application's, and so ours.
 HANDLE_INDEX = 0
 
 # Entry points that are declared with a feature that libssl may be built without.
@@ -38,13 +39,6 @@ _OPTIONAL = ("py_npn", "py_cookie")
 # RFC 6347, section 4.2.1; libssl's buffer has the same room.
 LONGEST_COOKIE = 255
 _CLIENT_HELLO = b"\1"
-
-
-def connection_of(ssl: CData) -> ConnectionCore | None:
-    """The connection an ``SSL *`` belongs to, or None while it is being freed."""
-    handle = lib.SSL_get_ex_data(ssl, HANDLE_INDEX)
-    connection: ConnectionCore | None = None if handle == ffi.NULL else ffi.from_handle(handle)()
-    return connection
 
 
 def _first_argument(*arguments: CData) -> CData:
@@ -56,39 +50,17 @@ def ssl_of(store_ctx: CData) -> CData:
     return lib.X509_STORE_CTX_get_ex_data(store_ctx, lib.SSL_get_ex_data_X509_STORE_CTX_idx())
 
 
-class ErrorsAside:
-    """Put libssl's queued errors aside while Python runs, and back afterwards."""
-
-    __slots__ = ("_saved",)
-
-    def __enter__(self) -> None:
-        self._saved: CData = None
-        if lib.ERR_peek_error():
-            saved = lib.obio_outcome_new()
-            if saved == ffi.NULL:  # then what libssl had queued is lost
-                return
-            lib.obio_save_errors(saved)
-            self._saved = saved
-
-    def __exit__(self, *_exception: object) -> None:
-        if self._saved is None:
-            clean_queue.__exit__(None, None, None)
-            return
-        lib.obio_restore_errors(self._saved)
-        lib.obio_outcome_free(self._saved)
-
-
 def entry_point(name: str, *, fails: Any, ssl: Callable[..., CData] = _first_argument) -> Callable[[Body], Body]:
     """Make a function the body of the C function ``name``; ``fails`` is what C gets when it raises."""
 
     def keep(error: BaseException, *arguments: Any) -> None:
-        connection = connection_of(ssl(*arguments))
+        connection = owner_of(ssl(*arguments))
         if connection is not None:
             connection._pending.append(error)
 
     def decorate(body: Body) -> Body:
         def entry(*arguments: Any) -> Any:
-            connection = connection_of(ssl(*arguments))
+            connection = owner_of(ssl(*arguments))
             if connection is None or connection._pending:
                 return fails
             speaker, connection._speaker = connection._speaker, None

@@ -12,7 +12,6 @@ change of it, of the context and of the session to resume passes `_refuse_sessio
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,14 +19,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.bio import ByteBox, ForeignBio
+from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.cork import Corkable
 from openssl_bio._core.credential import Credential
-from openssl_bio._core.engines import Guard, Queue, foreign_bio
+from openssl_bio._core.engines import Queue
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.getters import Getters
+from openssl_bio._core.guard import Unset
 from openssl_bio._core.hosts import address_of
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.own_trust import OwnTrust
@@ -45,7 +45,6 @@ R = TypeVar("R")
 
 NOT_IN_A_HANDSHAKE = "change the context, or set a callback that this has not, unless it is told the server name"
 _OF_CONTEXT = Identity()  # none of its own
-NOT_INITIALISED = "the connection was not initialised, or is being freed"
 # What callbacks answer in effect that are not there, if it is not None.
 _WITHOUT = {"ocsp_server": b"", "ocsp_client": True}
 _TOLD_OF_SESSIONS = frozenset({"new_session", "session_cache"})
@@ -63,42 +62,6 @@ _COPIED = frozenset(
         "get_session",
     }
 )
-
-
-class _Pins:
-    """What must outlive an SSL: the handle that leads from it to its connection, and what C points at."""
-
-    __slots__ = ("_kept", "handle")
-
-    def __init__(self, handle: CData) -> None:
-        self.handle = handle
-        self._kept: dict[str, Any] | None = None
-
-    def keep(self, name: str, thing: Any) -> Any:
-        """Keep one thing, instead of the one that had this name."""
-        if self._kept is None:
-            self._kept = {}
-        self._kept[name] = thing
-        return thing
-
-    def free(self, ssl: CData) -> None:
-        """Free the SSL, and then let go of all."""
-        lib.obio_free(ssl)
-        self._kept = None
-
-
-class Unset:
-    """An attribute that ``__init__`` sets: before that it is a RuntimeError, as the C engine's methods raise.
-
-    A ``__getattr__`` would know of others too, but makes every call of a method twice as slow in Python 3.11.
-    """
-
-    __slots__ = ()
-
-    def __get__(self, connection: object | None, face: type) -> Unset:
-        if connection is None:
-            return self
-        raise RuntimeError(NOT_INITIALISED)
 
 
 class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
@@ -127,7 +90,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
     _installers: Mapping[str, Call] = MappingProxyType({})  # what installs them in an SSL_CTX
 
     if not TYPE_CHECKING:  # what `__init__` sets
-        ssl = _context = _demand = _first_generation = _generation = _guard = _pins = _verify_callback = Unset()
+        _context = _demand = _first_generation = _generation = _verify_callback = Unset()
 
     # What a client is told when the callback for its server name raises.
     _servername_alert: ClassVar[int] = lib.SSL_AD_UNRECOGNIZED_NAME
@@ -138,33 +101,23 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         """Connect over these queues, or Python objects like ``ssl.MemoryBIO``, or memory of the connection's own."""
         self._refuse_second_init()
         generation, errors = context._use(), self._errors
-        self._pins = pins = _Pins(ffi.new_handle(weakref.ref(self)))
-        ssl = own(lib.obio_new(generation.ctx, pins.handle), pins.free, errors, "SSL_new")
-        self._guard, self._pending = Guard(), []
+        self._open(generation.address, incoming, outgoing)
         self._context, self._is_initialised = original_of(context), True
         self._generation = self._first_generation = generation
         self._demand = generation.demand
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
-        super().__init__(ssl, self._bio("incoming", incoming), self._bio("outgoing", outgoing))
         keys = generation.settings.get("ticket_keys")
         if keys is not None and isinstance(keys.value, TicketKeys):
-            errors.check(lib.obio_ticket_keys_use(ssl, keys.value._ring), "SSL_set_ex_data")
+            errors.check(lib.obio_ticket_keys_use(self.ssl, keys.value._ring), "SSL_set_ex_data")
         guard = generation.settings.get("replay_guard")
         if guard is not None and guard.value is not None:
-            lib.SSL_set_options(ssl, lib.SSL_OP_NO_ANTI_REPLAY)
-            lib.SSL_set_allow_early_data_cb(ssl, lib.py_allow_early_data, ffi.NULL)
+            lib.SSL_set_options(self.ssl, lib.SSL_OP_NO_ANTI_REPLAY)
+            lib.SSL_set_allow_early_data_cb(self.ssl, lib.py_allow_early_data, ffi.NULL)
 
     def _refuse_second_init(self) -> None:
         """RuntimeError if this is a connection already; nothing of it is replaced."""
         if self._is_initialised:
             raise RuntimeError("the connection was initialised before")
-
-    def _bio(self, name: str, given: Queue | ByteBox | None) -> Queue | ForeignBio | None:
-        if given is None or isinstance(given, Queue):
-            return given
-        bio = foreign_bio(given, self._guard, self._pending, self._errors)
-        self._pins.keep(name, bio)
-        return bio
 
     def _error(self, outcome: Outcome) -> BaseException:
         """The exception for an outcome, of the face that is being used."""
@@ -196,7 +149,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _pin(self, name: str, data: bytes) -> CData:
         """A C copy of bytes that libssl reads later, kept as long as the SSL."""
-        return self._pins.keep(name, ffi.new("unsigned char[]", data))
+        return self._keep(name, ffi.new("unsigned char[]", data))
 
     # -- what setting means for a connection (see `twins`) ----------------------------------------------------------
 
@@ -422,11 +375,16 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     # -- what only a connection has ---------------------------------------------------------------------------------
 
-    def _set_role(self, *, server: bool) -> None:
+    def _set_role(self, server: bool) -> None:
+        if not server:
+            self._become_client()
+            self._is_separate = True
+            return
         with self._guard:
-            self._refuse_in_callback("change the role of the connection it was called for")
-            (lib.SSL_set_accept_state if server else lib.SSL_set_connect_state)(self.ssl)
-            self._separate_sessions()
+            if self._guard.callbacks:
+                self._refuse_role()
+            self._become_server()
+            self._separate_sessions(is_server=True)
 
     def _set_server_name(self, name: bytes) -> None:
         with self._guard:
@@ -497,10 +455,14 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             if missing:
                 raise ValueError(f"the client resumes a session: {missing}")
 
-    def _separate_sessions(self) -> None:
+    def _separate_sessions(self, *, is_server: bool | None = None) -> None:
         """Let this server connection's sessions be resumed only where at least the same is verified."""
-        usual, ssl = self._generation, self.ssl
-        is_server = bool(lib.SSL_is_server(ssl))
+        usual = self._generation
+        if is_server is None:
+            is_server = bool(lib.SSL_is_server(self.ssl))
+        differs = self._is_separate or self._trusts_otherwise or self._session_id_context is not None
+        if is_server and self._demand is usual.demand and not differs:
+            return  # they are as the SSL_CTX has them
         if is_server and self._trusts_otherwise and self._demand.verifies:
             name = os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
         elif is_server:
@@ -510,11 +472,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             name = b""
         separate = name != usual.session_id_context
         if separate or self._is_separate:
-            self._errors.check(lib.SSL_set_session_id_context(ssl, name, len(name)), "SSL_set_session_id_context")
-        session = lib.SSL_get_session(ssl) if separate else ffi.NULL
-        if session != ffi.NULL:
-            done = lib.SSL_SESSION_set1_id_context(session, name, len(name))
-            self._errors.check(done, "SSL_SESSION_set1_id_context")
+            self._errors.check(self._name_sessions(name, separate), "SSL_set_session_id_context")
         self._is_separate = separate
 
     # -- sessions ---------------------------------------------------------------------------------------------------

@@ -62,6 +62,10 @@ class Generation:
     trust_epoch: int = 0  # higher than the last generation's if trust or verification changed between them
     demand: Demand = field(default_factory=Demand)
     session_id_context: bytes = DEFAULT_SESSION_ID_CONTEXT
+    address: int = field(init=False)  # of the SSL_CTX
+
+    def __post_init__(self) -> None:
+        self.address = int(ffi.cast("uintptr_t", self.ctx))
 
 
 class ContextCore(TwinSettings):
@@ -82,6 +86,7 @@ class ContextCore(TwinSettings):
         self._generation: Generation | None = None
         self._stand_in: Generation | None = None
         self._last_used: Generation | None = None
+        self._served: Generation | None = None
         self._trust_changed = False
         self._session_cache: SessionCache | None = None
         if lowest:
@@ -143,6 +148,9 @@ class ContextCore(TwinSettings):
 
     def _use(self) -> Generation:
         """The generation for a new connection, which is frozen by this."""
+        served = self._served
+        if served is not None and served is self._generation and served.store is self._trust.store:
+            return served  # as it was for the last connection
         with self._guard:
             store = self._trust.freeze()
             if self._generation is not None and self._generation.store != store:
@@ -152,6 +160,7 @@ class ContextCore(TwinSettings):
             self._trust_changed |= self._last_used is not None and self._last_used.store != store
             generation = self._serving()
             self._take_into_use(generation)
+            self._served = generation
             return generation
 
     def _trust_in(self, store: CData) -> None:

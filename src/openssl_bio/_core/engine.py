@@ -39,13 +39,14 @@ bytes is kept for the next call.  After a fatal error every operation raises tha
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterable
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.bio import ForeignBio, Queue
+from openssl_bio._core.bio import ByteBox, Queue, foreign_bio
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
-from openssl_bio._core.guard import NOT_IN_A_CALLBACK, Guard
+from openssl_bio._core.guard import NO_OTHER_ROLE, NOT_IN_A_CALLBACK, Guard, Unset
 from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
 
 # Answers are made in pieces: what a read allocates grows with what arrives, not with what was asked for.
@@ -53,7 +54,26 @@ PIECE = 64 * 1024
 RECORD = 16 * 1024
 INT_MAX = 2**31 - 1
 
-Bio: TypeAlias = Queue | ForeignBio
+
+class _Pins:
+    """What must outlive an SSL: the handle that leads from it to its connection, and what C points at."""
+
+    __slots__ = ("handle", "kept")
+
+    def __init__(self, handle: CData) -> None:
+        self.handle = handle
+        self.kept: dict[str, Any] = {}
+
+    def free(self, ssl: CData) -> None:
+        """Free the SSL, and then let go of all."""
+        lib.obio_free(ssl)
+        self.kept.clear()
+
+
+def owner_of(ssl: CData) -> Any:
+    """The connection an ``SSL *`` belongs to, or None while it is being freed."""
+    handle = lib.SSL_get_ex_data(ssl, 0)
+    return None if handle == ffi.NULL else ffi.from_handle(handle)()
 
 
 class Engine:
@@ -61,24 +81,30 @@ class Engine:
 
     _errors: ClassVar[ErrorTable]
     _direct = True  # the face's calls work on memory alone, so an engine may serve them itself
-    # The subclass makes these two, before there is an SSL that could call back.
-    _guard: Guard
-    _pending: list[BaseException]  # what callbacks raised
 
-    def __init__(self, ssl: CData, incoming: Bio | None = None, outgoing: Bio | None = None) -> None:
-        """Run on ``ssl``, whose ciphertext comes from and goes to these BIOs, or memory of its own."""
+    if not TYPE_CHECKING:  # what `_open` sets
+        ssl = _guard = _pending = _pins = Unset()
+
+    def _open(self, address: int, incoming: Queue | ByteBox | None, outgoing: Queue | ByteBox | None) -> None:
+        """Run on a new SSL of the SSL_CTX there; its ciphertext comes from and goes to these, or memory of its own."""
+        ctx = ffi.cast("SSL_CTX *", address)
         self._failure: Outcome | None = None
         self._is_stuck = False  # a record was not written
         self._unread = b""
-        self.ssl = ssl
+        self._guard = Guard()
+        self._pending: list[BaseException] = []  # what callbacks raised
+        self._pins = pins = _Pins(ffi.new_handle(weakref.ref(self)))
+        self.ssl: CData = own(lib.obio_new(ctx, pins.handle), pins.free, self._errors, "SSL_new")
         self._outcome = own(lib.obio_outcome_new(), lib.obio_outcome_free, self._errors, "obio_outcome_new")
-        self._datagrams = bool(lib.SSL_is_dtls(ssl))
-        self._incoming = self._attached(lib.SSL_set0_rbio, incoming)
-        self._outgoing = self._attached(lib.SSL_set0_wbio, outgoing)
+        self._datagrams = bool(lib.SSL_is_dtls(self.ssl))
+        self._incoming = self._attached("incoming", lib.SSL_set0_rbio, incoming)
+        self._outgoing = self._attached("outgoing", lib.SSL_set0_wbio, outgoing)
 
-    def _attached(self, attach: Callable[[CData, CData], None], given: Bio | None) -> CData:
-        if given is not None:
+    def _attached(self, name: str, attach: Callable[[CData, CData], None], given: Queue | ByteBox | None) -> CData:
+        if isinstance(given, Queue):
             bio = given._pointer
+        elif given is not None:
+            bio = self._keep(name, foreign_bio(given, self._guard, self._pending, self._errors))._pointer
         else:
             method = lib.obio_datagrams() if self._datagrams else lib.BIO_s_mem()
             self._errors.check(method != ffi.NULL, "obio_datagrams")
@@ -86,6 +112,33 @@ class Engine:
         lib.BIO_up_ref(bio)  # the SSL takes one reference, and this object keeps one
         attach(self.ssl, bio)
         return bio
+
+    def _become_client(self) -> None:
+        """Be a client, without session id context; `_refuse_role` raises in a callback.
+
+        libssl compares it on clients too: with that of a session, or of a pre-shared key, which has none.
+        """
+        with self._guard:
+            if self._guard.callbacks:
+                self._refuse_role()
+            lib.SSL_set_connect_state(self.ssl)
+            self._errors.check(self._name_sessions(b"", True), "SSL_set_session_id_context")
+
+    def _become_server(self) -> None:
+        """Be a server; the caller has the guard."""
+        lib.SSL_set_accept_state(self.ssl)
+
+    def _refuse_role(self) -> NoReturn:
+        raise self._error(Outcome(Kind.MISUSE, detail=NO_OTHER_ROLE))
+
+    def _name_sessions(self, name: bytes, of_session: bool) -> bool:
+        """Set the session id context, maybe also of the session that there is; the caller has the guard."""
+        return bool(lib.obio_name_sessions(self.ssl, name, len(name), of_session))
+
+    def _keep(self, name: str, thing: Any) -> Any:
+        """Keep something as long as the SSL, instead of what had this name; and return it."""
+        self._pins.kept[name] = thing
+        return thing
 
     # -- running one C operation ------------------------------------------------------------------------------------
 

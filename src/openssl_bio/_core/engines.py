@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["ENGINE", "Engine", "Guard", "Queue", "foreign_bio", "hot"]
+__all__ = ["ENGINE", "Engine", "Guard", "Queue", "hot", "owner_of"]
 
 ENGINE = os.environ.get("OPENSSL_BIO_ENGINE", "c")
 
@@ -19,11 +19,11 @@ if ENGINE not in {"c", "cffi"}:
     raise ImportError(f"OPENSSL_BIO_ENGINE must be c or cffi, not {ENGINE!r}")
 
 if TYPE_CHECKING or ENGINE == "cffi":
-    from openssl_bio._core.bio import Queue, foreign_bio
-    from openssl_bio._core.engine import Engine
+    from openssl_bio._core.bio import Queue
+    from openssl_bio._core.engine import Engine, owner_of
     from openssl_bio._core.guard import Guard
 else:
-    from openssl_bio._core.native import Engine, Guard, Queue, foreign_bio
+    from openssl_bio._core.native import Engine, Guard, Queue, owner_of
 
 T = TypeVar("T", bound=type[Engine | Queue])
 

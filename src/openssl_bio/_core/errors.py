@@ -158,6 +158,28 @@ class CleanQueue:
 clean_queue = CleanQueue()
 
 
+class ErrorsAside:
+    """Put libssl's queued errors aside while Python runs, and back afterwards."""
+
+    __slots__ = ("_saved",)
+
+    def __enter__(self) -> None:
+        self._saved: CData = None
+        if lib.ERR_peek_error():
+            saved = lib.obio_outcome_new()
+            if saved == ffi.NULL:  # then what libssl had queued is lost
+                return
+            lib.obio_save_errors(saved)
+            self._saved = saved
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._saved is None:
+            clean_queue.__exit__(None, None, None)
+            return
+        lib.obio_restore_errors(self._saved)
+        lib.obio_outcome_free(self._saved)
+
+
 class ErrorTable:
     """A face's exceptions: from `Kind` to what makes the exception, with one for all that are not named.
 

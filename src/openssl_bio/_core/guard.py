@@ -23,7 +23,23 @@ from openssl_bio._core.errors import clear_queue
 PATIENCE = 1.0
 _LOOK_AGAIN = 0.02
 
+NOT_INITIALISED = "the connection was not initialised, or is being freed"
+NO_OTHER_ROLE = "a callback cannot change the role of the connection it was called for"
 NOT_IN_A_CALLBACK = "a callback cannot read, write, shut down or feed the connection it was called for"
+
+
+class Unset:
+    """An attribute that ``__init__`` sets: before that it is a RuntimeError, as the C engine's methods raise.
+
+    A ``__getattr__`` would know of others too, but makes every call of a method twice as slow in Python 3.11.
+    """
+
+    __slots__ = ()
+
+    def __get__(self, connection: object | None, face: type) -> Unset:
+        if connection is None:
+            return self
+        raise RuntimeError(NOT_INITIALISED)
 
 
 class Guard:

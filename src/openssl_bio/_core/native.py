@@ -1,52 +1,63 @@
 """The C engine: what it leaves to Python.
 
 Theory of operation.  The operations are methods of a C type (`_native/engine.c`), with the interface and the promises
-of the reference engine (`engine`).  Pointers pass between C and cffi as integers.  The C type owns no SSL: it holds the
-cdata that does.  What happens rarely is here: C calls `_classify` and `_error` to make exceptions.
+of the reference engine (`engine`).  Pointers pass between C and cffi as integers.  The C type owns the SSL; cffi
+is given a pointer when somebody asks for one.  What happens rarely is here: C calls `_classify` and `_error` to make
+exceptions.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from openssl_bio._core._lib import CData, ffi, load_engine
-from openssl_bio._core.bio import ByteBox
+from openssl_bio._core._lib import CData, ffi, lib, load_engine
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
-from openssl_bio._core.guard import NOT_IN_A_CALLBACK
+from openssl_bio._core.guard import NO_OTHER_ROLE, NOT_IN_A_CALLBACK
+from openssl_bio._core.pointers import own
 
-__all__ = ["Engine", "Guard", "Queue", "foreign_bio", "serve"]
+__all__ = ["Engine", "Guard", "Queue", "owner_of", "serve"]
 
 if TYPE_CHECKING:
     from openssl_bio._core import bio, engine
     from openssl_bio._core.guard import Guard
 
     class _Engine(engine.Engine):
-        def _open(self, *arguments: object) -> None: ...
+        def _share_ssl(self) -> int: ...
 
     class _Queue(bio.Queue):
         _address: int
 
-    class _Foreign:
-        _address: int
-
-    def _foreign(box: ByteBox, guard: Guard, problems: list[BaseException], sized: bool) -> _Foreign: ...
+    def _owner(address: int) -> Any: ...
 
     def _method(face: type, name: str, documentation: str) -> Any: ...
 
 else:
     _module = load_engine()
     _Engine, Guard, _Queue, _method = _module.Engine, _module.Guard, _module.Queue, _module.method
-    _foreign = _module.foreign
+    _owner = _module.owner
 
 
-_uintptr = ffi.typeof("uintptr_t")
+_SSL = ffi.typeof("SSL *")
 
 
-def _address(pointer: CData) -> int:
-    return int(ffi.cast(_uintptr, pointer))
+def owner_of(ssl: CData) -> Any:
+    """The connection an ``SSL *`` belongs to, or None while it is being freed."""
+    return _owner(lib.obio_owner(ssl))
+
+
+class _Pointer:
+    """The ``SSL *`` of a connection for cffi, with a reference of its own: made when it is asked for first."""
+
+    __slots__ = ()
+
+    def __get__(self, connection: Engine | None, face: type) -> CData:
+        if connection is None:
+            return self
+        pointer = ffi.cast(_SSL, connection._share_ssl())
+        connection.__dict__["ssl"] = owned = own(pointer, lib.SSL_free, connection._errors, "SSL_up_ref")
+        return owned
 
 
 class Engine(_Engine):
@@ -57,15 +68,11 @@ class Engine(_Engine):
     # What ends a connection that could not keep what it was sent, or what it is to send.
     _lost: ClassVar[Outcome] = LOST
 
-    # The subclass makes these two, before there is an SSL that could call back.
-    _guard: Guard
-    _pending: list[BaseException]  # what callbacks raised
+    if not TYPE_CHECKING:
+        ssl = _Pointer()
 
-    def __init__(self, ssl: CData, incoming: _Queue | None = None, outgoing: _Queue | None = None) -> None:
-        """Run on ``ssl``, whose ciphertext comes from and goes to these BIOs, or memory of its own."""
-        self.ssl = ssl
-        put_in, taken_out = 0 if incoming is None else incoming._address, 0 if outgoing is None else outgoing._address
-        self._open(ssl, _address(ssl), self._guard, self._pending, self._errors.want_read, put_in, taken_out)
+    def _fail(self, what: str) -> NoReturn:
+        raise self._errors.failure(what)
 
     def _classify(self, address: int) -> Outcome:
         """The Outcome for an ``obio_outcome`` in the C engine."""
@@ -77,6 +84,9 @@ class Engine(_Engine):
 
     def _refuse_io(self) -> NoReturn:
         raise self._error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))
+
+    def _refuse_role(self) -> NoReturn:
+        raise self._error(Outcome(Kind.MISUSE, detail=NO_OTHER_ROLE))
 
     def _only_memory(self) -> None:
         """A face whose connection may not be over memory raises here."""
@@ -94,12 +104,6 @@ class Queue(_Queue):
     @property
     def _pointer(self) -> CData:
         return ffi.cast("BIO *", self._address)
-
-
-def foreign_bio(box: ByteBox, guard: Guard, problems: list[BaseException], _errors: ErrorTable) -> _Foreign:
-    """A BIO that reads from and writes to a Python object; what that raises is appended to ``problems``."""
-    python_ssl = sys.modules.get("_ssl")  # who has a MemoryBIO of Python's has imported it
-    return _foreign(box, guard, problems, type(box) is getattr(python_ssl, "MemoryBIO", None))
 
 
 def serve(face: type[Engine | Queue], names: Iterable[str]) -> None:

@@ -18,11 +18,12 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from openssl_bio._core.engines import Engine
+from openssl_bio._core.engines import Engine, Guard
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.trust import Trust
 
 if TYPE_CHECKING:
+    from openssl_bio._core._lib import CData
     from openssl_bio._core.connection import ConnectionCore
     from openssl_bio._core.context import ContextCore
 
@@ -37,7 +38,7 @@ _makers: dict[str, Callable[[Any], Any]] = {}
 _OPERATIONS = (
     *("_handshake", "_read", "_read_into", "_peek", "_write", "_shutdown", "_listen"),
     *("_timeout", "_handle_timeout", "_feed", "_take", "_mark_eof", "_pending_bytes", "_waiting_bytes", "_wants_read"),
-    *("receive_data", "send_data", "send_data_many", "data_to_send"),
+    *("receive_data", "send_data", "send_data_many", "data_to_send", "_become_client"),
 )
 
 
@@ -102,6 +103,28 @@ class ConnectionView:
     def pending(self) -> int:
         """How many decrypted bytes wait, as in both faces."""
         return int(self._through("_pending_bytes"))
+
+    def _keep(self, name: str, thing: Any) -> Any:
+        return self._original._keep(name, thing)
+
+    def _become_server(self) -> None:
+        self._original._become_server()
+
+    def _name_sessions(self, name: bytes, of_session: bool) -> bool:
+        return self._original._name_sessions(name, of_session)
+
+    @property
+    def ssl(self) -> CData:
+        """The ``SSL *`` of both."""
+        return self._original.ssl
+
+    @property
+    def _guard(self) -> Guard:
+        return self._original._guard
+
+    @property
+    def _pending(self) -> list[BaseException]:
+        return self._original._pending
 
     @property
     def _failure(self) -> Outcome | None:

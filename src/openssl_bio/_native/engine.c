@@ -17,8 +17,8 @@
  * collector.  So nothing here is borrowed across an operation, and what is in the
  * object is consistent whenever Python can run.
  *
- * One-call operations are in engine_one_call.c, and the faces' own calls in
- * engine_faces.c, with the same rules.
+ * How the object is made and freed is in engine_open.c; one-call operations are in
+ * engine_one_call.c, and the faces' own calls in engine_faces.c, with the same rules.
  */
 #include <Python.h>
 
@@ -26,17 +26,13 @@
 
 #include "internal/engine.h"
 
-typedef struct {
-    PyTypeObject *guard, *engine, *queue, *foreign;
-} module_state;
-
 /* -- what every method does --------------------------------------------------------------------------------------- */
 
 /* Wait for the object.  0, or -1 with an exception set. */
 int obio_enter(engine_object *self)
 {
     if (self->core.ssl == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the connection was not initialised, or is being freed");
+        PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
         return -1;
     }
     return obio_guard_enter(self->guard);
@@ -260,81 +256,6 @@ static PyObject *engine_wants_read(engine_object *self, PyObject *unused)
 
 /* -- the object --------------------------------------------------------------------------------------------------- */
 
-/* _open(cdata, its address, guard, list, want_read, address of a BIO or 0, and of another): called once. */
-static PyObject *engine_open(engine_object *self, PyTypeObject *defining, PyObject *const *arguments,
-                               Py_ssize_t count, PyObject *names)
-{
-    module_state *state = PyType_GetModuleState(defining);
-    void *pointer[7];
-
-    if (state == NULL)
-        return NULL;
-    if (count != 7 || names != NULL || self->core.ssl != NULL || !PyObject_TypeCheck(arguments[2], state->guard)
-        || !PyList_Check(arguments[3]) || !PyTuple_Check(arguments[4])
-        || PyTuple_Size(arguments[4]) != 3) {
-        PyErr_SetString(PyExc_TypeError, "_open is called once, with a cdata, an address, a guard, a list, a tuple "
-                                         "of three and two addresses");
-        return NULL;
-    }
-    for (int i = 1; i < 7; i++) {
-        pointer[i] = i >= 2 && i <= 4 ? NULL : PyLong_AsVoidPtr(arguments[i]);
-        if (pointer[i] == NULL && PyErr_Occurred())
-            return NULL;
-    }
-    if (pointer[1] == NULL) {
-        PyErr_SetString(PyExc_ValueError, "there is no SSL at NULL");
-        return NULL;
-    }
-    if (self->lost == NULL && (self->lost = obio_attribute((PyObject *)self, "_lost")) == NULL)
-        return NULL;
-    if (!obio_engine_open(&self->core, pointer[1], pointer[5], pointer[6])) {
-        ERR_clear_error();
-        return PyErr_NoMemory();
-    }
-    self->direct = 1;
-    self->ssl = Py_NewRef(arguments[0]);
-    self->guard = (obio_guard *)Py_NewRef(arguments[2]);
-    self->pending = Py_NewRef(arguments[3]);
-    self->want_read = Py_NewRef(arguments[4]);
-    Py_RETURN_NONE;
-}
-
-static int engine_traverse(engine_object *self, visitproc visit, void *arg)
-{
-    Py_VISIT(Py_TYPE((PyObject *)self));
-    Py_VISIT(self->guard);
-    Py_VISIT(self->ssl);
-    Py_VISIT(self->pending);
-    Py_VISIT(self->failure);
-    Py_VISIT(self->lost);
-    Py_VISIT(self->unread);
-    Py_VISIT(self->want_read);
-    return 0;
-}
-
-static int engine_clear(engine_object *self)
-{
-    obio_engine_close(&self->core);
-    Py_CLEAR(self->guard);
-    Py_CLEAR(self->pending);
-    Py_CLEAR(self->failure);
-    Py_CLEAR(self->lost);
-    Py_CLEAR(self->unread);
-    Py_CLEAR(self->want_read);
-    Py_CLEAR(self->ssl);
-    return 0;
-}
-
-static void engine_dealloc(engine_object *self)
-{
-    PyTypeObject *type = Py_TYPE((PyObject *)self);
-
-    PyObject_GC_UnTrack(self);
-    engine_clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
-
 static PyObject *engine_failure(engine_object *self, void *unused)
 {
     (void)unused;
@@ -382,7 +303,12 @@ static const char data_to_send_doc[] =
     "Return all the ciphertext there is for the peer; on a new client, begin the handshake first.";
 
 static PyMethodDef engine_methods[] = {
-    {"_open", METHOD(engine_open), METH_METHOD | METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"_open", METHOD(obio_method_open), METH_METHOD | METH_FASTCALL | METH_KEYWORDS, NULL},
+    {"_share_ssl", METHOD(obio_method_share_ssl), METH_NOARGS, NULL},
+    {"_become_client", METHOD(obio_method_become_client), METH_NOARGS, NULL},
+    {"_become_server", METHOD(obio_method_become_server), METH_NOARGS, NULL},
+    {"_name_sessions", METHOD(obio_method_name_sessions), METH_FASTCALL, NULL},
+    {"_keep", METHOD(obio_method_keep), METH_FASTCALL, NULL},
     {"_handshake", METHOD(obio_method_handshake), METH_NOARGS, NULL},
     {"_read", METHOD(obio_method_read), METH_O, NULL},
     {"_read_into", METHOD(obio_method_read_into), METH_FASTCALL, NULL},
@@ -408,6 +334,8 @@ static PyMethodDef engine_methods[] = {
 static PyGetSetDef engine_attributes[] = {
     {"_direct", (getter)engine_direct, (setter)engine_set_direct,
      "Whether the face's calls work on memory alone, so that they may be served in C.", NULL},
+    {"_guard", (getter)obio_get_guard, NULL, "The lock of this connection.", NULL},
+    {"_pending", (getter)obio_get_pending, NULL, "A list: what callbacks raised.", NULL},
     {"_datagrams", (getter)engine_datagrams, NULL, "Whether it is DTLS.", NULL},
     {"_failure", (getter)engine_failure, (setter)engine_set_failure,
      "The Outcome that ended the connection, or None.", NULL},
@@ -416,9 +344,9 @@ static PyGetSetDef engine_attributes[] = {
 
 static PyType_Slot engine_slots[] = {
     {Py_tp_doc, "One TLS connection over memory: the operations of `_core/engine.py` in C."},
-    {Py_tp_dealloc, engine_dealloc},
-    {Py_tp_traverse, engine_traverse},
-    {Py_tp_clear, engine_clear},
+    {Py_tp_dealloc, obio_engine_object_dealloc},
+    {Py_tp_traverse, obio_engine_object_traverse},
+    {Py_tp_clear, obio_engine_object_clear},
     {Py_tp_methods, engine_methods},
     {Py_tp_getset, engine_attributes},
     {0, NULL},
@@ -433,12 +361,17 @@ static PyType_Spec engine_spec = {
 
 static int module_exec(PyObject *module)
 {
-    module_state *state = PyModule_GetState(module);
+    obio_module_state *state = PyModule_GetState(module);
 
     state->engine = (PyTypeObject *)PyType_FromModuleAndSpec(module, &engine_spec, NULL);
     state->guard = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_guard_spec, NULL);
     state->queue = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_queue_spec, NULL);
     state->foreign = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_foreign_spec, NULL);
+    state->name_errors = PyUnicode_InternFromString("_errors");
+    state->name_want_read = PyUnicode_InternFromString("want_read");
+    state->name_lost = PyUnicode_InternFromString("_lost");
+    if (state->name_errors == NULL || state->name_want_read == NULL || state->name_lost == NULL)
+        return -1;
     if (state->engine == NULL || state->guard == NULL || state->queue == NULL || state->foreign == NULL)
         return -1;
     if (PyModule_AddType(module, state->engine) < 0 || PyModule_AddType(module, state->guard) < 0)
@@ -450,7 +383,7 @@ static int module_exec(PyObject *module)
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg)
 {
-    module_state *state = PyModule_GetState(module);
+    obio_module_state *state = PyModule_GetState(module);
 
     if (state != NULL) {
         Py_VISIT(state->guard);
@@ -463,13 +396,16 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
 
 static int module_clear(PyObject *module)
 {
-    module_state *state = PyModule_GetState(module);
+    obio_module_state *state = PyModule_GetState(module);
 
     if (state != NULL) {
         Py_CLEAR(state->guard);
         Py_CLEAR(state->engine);
         Py_CLEAR(state->queue);
         Py_CLEAR(state->foreign);
+        Py_CLEAR(state->name_errors);
+        Py_CLEAR(state->name_want_read);
+        Py_CLEAR(state->name_lost);
     }
     return 0;
 }
@@ -486,31 +422,19 @@ static PyModuleDef_Slot module_slots[] = {
 
 static PyObject *module_method(PyObject *module, PyObject *arguments)
 {
-    module_state *state = PyModule_GetState(module);
+    obio_module_state *state = PyModule_GetState(module);
 
     return obio_face_method(state->engine, state->queue, arguments);
 }
 
-/* foreign(object, guard, list, whether it is Python's own MemoryBIO) */
-static PyObject *module_foreign(PyObject *module, PyObject *arguments)
-{
-    module_state *state = PyModule_GetState(module);
-    PyObject *object, *guard, *pending;
-    int sized;
-
-    if (!PyArg_ParseTuple(arguments, "OO!O!p", &object, state->guard, &guard, &PyList_Type, &pending, &sized))
-        return NULL;
-    return obio_foreign_object(state->foreign, object, guard, pending, sized);
-}
-
 static PyMethodDef module_functions[] = {
-    {"foreign", module_foreign, METH_VARARGS, "foreign(object, guard, list, sized): a BIO made of an object."},
     {"method", module_method, METH_VARARGS, "method(class, name, documentation): a face's method in C."},
+    {"owner", obio_owner_at, METH_O, "owner(address): the connection that an SSL says is its own, or None."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyModuleDef module_def = {
-    PyModuleDef_HEAD_INIT, .m_name = "_engine", .m_size = sizeof(module_state), .m_slots = module_slots,
+    PyModuleDef_HEAD_INIT, .m_name = "_engine", .m_size = sizeof(obio_module_state), .m_slots = module_slots,
     .m_methods = module_functions,
     .m_traverse = module_traverse, .m_clear = module_clear, .m_free = module_free,
 };

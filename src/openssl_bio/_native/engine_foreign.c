@@ -305,23 +305,16 @@ static void foreign_dealloc(foreign_object *self)
     Py_DECREF(type);
 }
 
-static PyObject *foreign_address(foreign_object *self, void *unused)
+BIO *obio_foreign_bio(PyObject *foreign)
 {
-    (void)unused;
-    return PyLong_FromVoidPtr(self->bio);
+    return ((foreign_object *)foreign)->bio;
 }
-
-static PyGetSetDef foreign_attributes[] = {
-    {"_address", (getter)foreign_address, NULL, "Where its BIO is.", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
 
 static PyType_Slot foreign_slots[] = {
     {Py_tp_doc, "A BIO whose bytes are in a Python object."},
     {Py_tp_dealloc, foreign_dealloc},
     {Py_tp_traverse, foreign_traverse},
     {Py_tp_clear, foreign_clear},
-    {Py_tp_getset, foreign_attributes},
     {0, NULL},
 };
 

@@ -297,18 +297,33 @@ void obio_abort(SSL *ssl)
  * without plaintext, such as a ticket, goes on with the next.  Returns NULL with
  * the error queued.
  */
-SSL *obio_new(SSL_CTX *ctx, void *handle)
+SSL *obio_new(SSL_CTX *ctx, void *owner)
 {
     SSL *ssl = SSL_new(ctx);
 
     if (ssl == NULL)
         return NULL;
-    if (!SSL_set_app_data(ssl, handle)) {
+    if (!SSL_set_app_data(ssl, owner)) {
         SSL_free(ssl);
         return NULL;
     }
     SSL_set_mode(ssl, SSL_MODE_AUTO_RETRY);
     return ssl;
+}
+
+/* Set the session id context of an SSL, and maybe of the session that it has.  1, or 0 with the error queued. */
+int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int of_session)
+{
+    SSL_SESSION *session = of_session ? SSL_get_session(ssl) : NULL;
+
+    return SSL_set_session_id_context(ssl, name, size)
+        && (session == NULL || SSL_SESSION_set1_id_context(session, name, size));
+}
+
+/* What `obio_new` was given, or 0 while the connection is being freed. */
+uintptr_t obio_owner(const SSL *ssl)
+{
+    return (uintptr_t)SSL_get_app_data(ssl);
 }
 
 /*

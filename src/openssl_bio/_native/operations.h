@@ -29,7 +29,9 @@ int obio_handle_timeout(SSL *ssl, obio_outcome *outcome);
 long long obio_timeout(SSL *ssl);
 
 void obio_abort(SSL *ssl);
-SSL *obio_new(SSL_CTX *ctx, void *handle);
+SSL *obio_new(SSL_CTX *ctx, void *owner);
+uintptr_t obio_owner(const SSL *ssl);
+int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int of_session);
 void obio_free(SSL *ssl);
 
 int obio_save_errors(obio_outcome *outcome);

@@ -101,6 +101,11 @@ static PyObject *queue_size(queue_object *queue, void *unused)
     return PyLong_FromSize_t(obio_box_size(queue->box));
 }
 
+BIO *obio_queue_bio(PyObject *queue)
+{
+    return ((queue_object *)queue)->bio;
+}
+
 static PyObject *queue_address(queue_object *queue, void *unused)
 {
     (void)unused;

@@ -95,8 +95,9 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
             self._pump = SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
             if type(self) is Connection:
                 self.__class__ = _OverSocket
-        super().__init__(context)
-        self._direct = self._pump is None
+        ConnectionCore.__init__(self, context)
+        if self._pump is not None:
+            self._direct = False
 
     if TYPE_CHECKING:
 
@@ -179,11 +180,11 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def set_connect_state(self) -> None:
         """Be the client."""
-        self._set_role(server=False)
+        self._set_role(False)
 
     def set_accept_state(self) -> None:
         """Be the server."""
-        self._set_role(server=True)
+        self._set_role(True)
 
     def do_handshake(self) -> None:
         """Go on with the handshake. WantReadError until it is done, Error if it failed."""

@@ -92,6 +92,8 @@ def refuse_ended(bio: object) -> None:
 
 def octets(data: object, name: str) -> bytes:
     """A copy of a bytes-like object; TypeError with the argument's name for anything else."""
+    if type(data) is bytes:
+        return data
     if not isinstance(data, bytes | bytearray | memoryview):
         raise TypeError(f"{name} must be a bytes-like object, not {type(data).__name__!r}")
     return bytes(data)
@@ -99,6 +101,6 @@ def octets(data: object, name: str) -> bytes:
 
 def transport(bio: object, name: str) -> MemoryBIO | ByteBox:
     """What the core takes for a MemoryBIO of ours, or of Python's; TypeError for anything else."""
-    if isinstance(bio, (MemoryBIO, ssl.MemoryBIO)):
+    if type(bio) is MemoryBIO or isinstance(bio, ssl.MemoryBIO):
         return bio
     raise TypeError(f"_wrap_bio() argument {name!r} must be _ssl.MemoryBIO, not {type(bio).__name__}")

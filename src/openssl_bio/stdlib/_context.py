@@ -142,7 +142,8 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
             session=session,
             context=self,
         )
-        prepend(incoming, early)
+        if early:
+            prepend(incoming, early)
         return connection
 
     def wrap_socket(  # noqa: PLR0917 - as in the original

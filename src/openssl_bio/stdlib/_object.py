@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.chains import Refusal, refusal_of
-from openssl_bio._core.connection import ConnectionCore, Unset
+from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
+from openssl_bio._core.guard import Unset
 from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio._core.verification import Demand
 from openssl_bio._core.views import seen_as
@@ -59,7 +60,7 @@ def _check_parameters(
     elif context.check_hostname and not server_hostname:
         raise ValueError("check_hostname requires server_hostname")
     wrong = PROTOCOL_TLS_CLIENT if server_side else PROTOCOL_TLS_SERVER
-    if context.protocol == wrong:
+    if context._protocol is wrong:
         side = "server" if server_side else "client"
         raise described(ssl.SSLError, 0, None, f"Cannot create a {side} socket with a {wrong.name} context")
 
@@ -93,7 +94,6 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
     _server_side: bool
     _server_hostname: str | None
     _post_handshake_auth = False
-    _owner: weakref.ref[Any]
     if not TYPE_CHECKING:  # what `_connect` sets
         _server_hostname = _server_side = Unset()
     _is_end_told = False  # read() has returned that there is no more
@@ -135,9 +135,10 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         self = cls.__new__(cls)
         self._server_side = bool(server_side)
         self._server_hostname = server_hostname
-        self._owner = weakref.ref(self if owner is None else owner)
+        if owner is not None:
+            self._owner = weakref.ref(owner)  # type: ignore[method-assign]
         ConnectionCore.__init__(self, context, incoming, outgoing)
-        self._set_role(server=self._server_side)
+        self._set_role(self._server_side)
         self._post_handshake_auth = context.post_handshake_auth
         if server_hostname is not None:
             self._configure_hostname(server_hostname)
@@ -145,8 +146,12 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             self._configure_post_handshake()
         if session is not None:
             self.session = session
-        elif not server_side:
+        elif not server_side and self._context._session_cache is not None:
             resume_from_cache(self)
+        return self
+
+    def _owner(self) -> Any:
+        """What callbacks are given for this connection: itself, or the socket that has it."""
         return self
 
     def _peer_name(self) -> str | None:

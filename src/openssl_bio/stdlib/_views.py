@@ -21,9 +21,6 @@ class _SSLObjectView(ConnectionView, SSLObject):  # type: ignore[override]  # wh
 
     __slots__ = ("_original",)
 
-    def _owner(self) -> SSLObject:  # type: ignore[override]  # there is no socket that callbacks could be given
-        return self
-
     @property
     def _server_side(self) -> bool:  # type: ignore[override]  # it may be changed
         return bool(self._get(lib.SSL_is_server))

@@ -13,8 +13,11 @@ typedef struct {
     PyObject_HEAD
     obio_engine core;
     obio_guard *guard;
-    PyObject *ssl;       /* the cdata that owns the SSL */
+    PyObject *owner;     /* a weak reference to this object, for the SSL */
     PyObject *pending;   /* a list: what callbacks raised */
+    PyObject *incoming;  /* what the SSL's BIOs are made of, or None */
+    PyObject *outgoing;
+    PyObject *kept;      /* a dict: what the SSL points at */
     PyObject *failure;   /* the Outcome that ended the connection, or NULL */
     PyObject *lost;      /* the Outcome that ends one whose bytes are lost */
     PyObject *unread;    /* bytes that came with an exception, or NULL */
@@ -24,7 +27,28 @@ typedef struct {
     unsigned visits;     /* of Python to the guard, when the last operation was over */
 } engine_object;
 
+typedef struct {
+    PyTypeObject *guard, *engine, *queue, *foreign;
+    PyObject *name_errors, *name_want_read, *name_lost; /* of attributes */
+} obio_module_state;
+
+#define OBIO_NOT_INITIALISED "the connection was not initialised, or is being freed"
+
 typedef void engine_call(engine_object *self, void *buffer, size_t size);
+
+PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject *const *arguments, Py_ssize_t count,
+                           PyObject *names);
+PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused);
+PyObject *obio_method_become_client(engine_object *self, PyObject *unused);
+PyObject *obio_method_become_server(engine_object *self, PyObject *unused);
+PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_get_guard(engine_object *self, void *unused);
+PyObject *obio_get_pending(engine_object *self, void *unused);
+PyObject *obio_owner_at(PyObject *module, PyObject *address);
+int obio_engine_object_traverse(engine_object *self, visitproc visit, void *arg);
+int obio_engine_object_clear(engine_object *self);
+void obio_engine_object_dealloc(engine_object *self);
 
 int obio_enter(engine_object *self);
 int obio_enter_io(engine_object *self);
@@ -76,6 +100,8 @@ PyObject *obio_exactly(PyObject *data, size_t room, size_t count);
 
 extern PyType_Spec obio_queue_spec;
 extern PyType_Spec obio_foreign_spec;
+BIO *obio_queue_bio(PyObject *queue);
+BIO *obio_foreign_bio(PyObject *foreign);
 PyObject *obio_foreign_object(PyTypeObject *type, PyObject *object, PyObject *guard, PyObject *pending, int sized);
 
 int obio_is_size(PyObject *argument, size_t *size);

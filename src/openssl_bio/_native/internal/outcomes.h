@@ -4,6 +4,8 @@
 
 #include <openssl/ssl.h>
 
+#include <stdint.h>
+
 #include "operations.h"
 
 void obio_forget(obio_outcome *outcome);

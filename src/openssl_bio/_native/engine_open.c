@@ -1,0 +1,304 @@
+/*
+ * How the C engine's Python object comes and goes: it makes its SSL, its guard and
+ * its BIOs in one call, since programs make a connection for each request.
+ *
+ * The object owns one reference to the SSL.  What cffi is given to see of it holds
+ * another (`_core/native.py`), so a pointer that somebody kept never dangles.
+ * The SSL leads to its connection by a weak reference: a connection that is
+ * dropped is freed at once, and the callbacks of an SSL that outlives it find
+ * nobody.  What libssl points at is in `kept`, which goes after the SSL.
+ */
+#include <Python.h>
+
+#include "internal/engine.h"
+
+/* Whether it is Python's own MemoryBIO, whose module whoever has one has imported; -1 with an exception set. */
+static int is_pythons(PyObject *given)
+{
+    PyObject *name = PyUnicode_InternFromString("_ssl"), *module, *type = NULL;
+
+    if (name == NULL)
+        return -1;
+    module = PyImport_GetModule(name);
+    Py_DECREF(name);
+    if (module == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    type = obio_attribute(module, "MemoryBIO");
+    Py_DECREF(module);
+    Py_XDECREF(type);
+    return type == NULL ? -1 : type == (PyObject *)Py_TYPE(given);
+}
+
+/* A reference to what is given as the BIO: its own for a queue, a foreign one for another object, None for None. */
+static PyObject *bio_object(engine_object *self, const obio_module_state *state, PyObject *given)
+{
+    int pythons;
+
+    if (given == Py_None || PyObject_TypeCheck(given, state->queue))
+        return Py_NewRef(given);
+    pythons = is_pythons(given);
+    if (pythons < 0)
+        return NULL;
+    return obio_foreign_object(state->foreign, given, (PyObject *)self->guard, self->pending, pythons);
+}
+
+static BIO *bio_of(const obio_module_state *state, PyObject *object)
+{
+    if (object == Py_None)
+        return NULL;
+    return PyObject_TypeCheck(object, state->queue) ? obio_queue_bio(object) : obio_foreign_bio(object);
+}
+
+/* What the face says of errors.  0, or -1 with an exception set. */
+static int ask_face(engine_object *self, const obio_module_state *state)
+{
+    PyObject *errors = PyObject_GetAttr((PyObject *)self, state->name_errors);
+
+    if (errors == NULL)
+        return -1;
+    self->want_read = PyObject_GetAttr(errors, state->name_want_read);
+    Py_DECREF(errors);
+    if (self->want_read == NULL)
+        return -1;
+    if (!PyTuple_Check(self->want_read) || PyTuple_Size(self->want_read) != 3) {
+        PyErr_SetString(PyExc_TypeError, "want_read must be a tuple of three");
+        return -1;
+    }
+    self->lost = PyObject_GetAttr((PyObject *)self, state->name_lost);
+    return self->lost == NULL ? -1 : 0;
+}
+
+/* The objects that an SSL needs.  0, or -1 with an exception set. */
+static int make_parts(engine_object *self, const obio_module_state *state, PyObject *incoming, PyObject *outgoing)
+{
+    if ((self->guard = (obio_guard *)PyObject_CallNoArgs((PyObject *)state->guard)) == NULL)
+        return -1;
+    if ((self->owner = PyWeakref_NewRef((PyObject *)self, NULL)) == NULL || (self->pending = PyList_New(0)) == NULL)
+        return -1;
+    if (ask_face(self, state) < 0)
+        return -1;
+    if ((self->incoming = bio_object(self, state, incoming)) == NULL)
+        return -1;
+    return (self->outgoing = bio_object(self, state, outgoing)) == NULL ? -1 : 0;
+}
+
+/* Raise the face's exception for what is in the error queue. */
+static PyObject *fail(engine_object *self, const char *what)
+{
+    PyObject *tried = PyUnicode_InternFromString(what), *none = NULL;
+
+    if (tried != NULL)
+        none = obio_call((PyObject *)self, "_fail", tried);
+    Py_XDECREF(tried);
+    return none;
+}
+
+/* 0, or -1 with an exception set. */
+static int open_ssl(engine_object *self, const obio_module_state *state, SSL_CTX *ctx)
+{
+    SSL *ssl = obio_new(ctx, self->owner);
+
+    if (ssl == NULL) {
+        Py_XDECREF(fail(self, "SSL_new"));
+        return -1;
+    }
+    if (!obio_engine_open(&self->core, ssl, bio_of(state, self->incoming), bio_of(state, self->outgoing))) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->direct = 1;
+    return 0;
+}
+
+/* _open(address of an SSL_CTX, incoming, outgoing): called once. */
+PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject *const *arguments, Py_ssize_t count,
+                           PyObject *names)
+{
+    const obio_module_state *state = PyType_GetModuleState(defining);
+    SSL_CTX *ctx;
+
+    if (state == NULL)
+        return NULL;
+    if (count != 3 || names != NULL || self->guard != NULL) {
+        PyErr_SetString(PyExc_TypeError, "_open is called once, with an address and two BIOs");
+        return NULL;
+    }
+    ctx = PyLong_AsVoidPtr(arguments[0]);
+    if (ctx == NULL) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "there is no SSL_CTX at NULL");
+        return NULL;
+    }
+    if (make_parts(self, state, arguments[1], arguments[2]) < 0 || open_ssl(self, state, ctx) < 0) {
+        obio_engine_object_clear(self);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* Free the SSL, and whatever it may lead to: a context's last SSL frees that too, whose sessions Python is told of. */
+static void free_ssl(engine_object *self)
+{
+    SSL *ssl = self->core.ssl;
+    PyObject *type, *value, *traceback;
+
+    if (ssl == NULL)
+        return;
+    PyErr_Fetch(&type, &value, &traceback);
+    obio_engine_close(&self->core);
+    SSL_set_app_data(ssl, NULL);
+    obio_free(ssl);
+    PyErr_Restore(type, value, traceback);
+}
+
+int obio_engine_object_traverse(engine_object *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE((PyObject *)self));
+    Py_VISIT(self->owner);
+    Py_VISIT(self->guard);
+    Py_VISIT(self->pending);
+    Py_VISIT(self->incoming);
+    Py_VISIT(self->outgoing);
+    Py_VISIT(self->failure);
+    Py_VISIT(self->lost);
+    Py_VISIT(self->unread);
+    Py_VISIT(self->want_read);
+    Py_VISIT(self->kept);
+    return 0;
+}
+
+int obio_engine_object_clear(engine_object *self)
+{
+    free_ssl(self);
+    Py_CLEAR(self->owner);
+    Py_CLEAR(self->guard);
+    Py_CLEAR(self->pending);
+    Py_CLEAR(self->incoming);
+    Py_CLEAR(self->outgoing);
+    Py_CLEAR(self->failure);
+    Py_CLEAR(self->lost);
+    Py_CLEAR(self->unread);
+    Py_CLEAR(self->want_read);
+    Py_CLEAR(self->kept);
+    return 0;
+}
+
+void obio_engine_object_dealloc(engine_object *self)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+
+    PyObject_GC_UnTrack(self);
+    obio_engine_object_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+/* -- what Python sees of it --------------------------------------------------------------------------------------- */
+
+static PyObject *unless_unset(PyObject *thing)
+{
+    if (thing == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
+        return NULL;
+    }
+    return Py_NewRef(thing);
+}
+
+PyObject *obio_get_guard(engine_object *self, void *unused)
+{
+    (void)unused;
+    return unless_unset((PyObject *)self->guard);
+}
+
+PyObject *obio_get_pending(engine_object *self, void *unused)
+{
+    (void)unused;
+    return unless_unset(self->pending);
+}
+
+/* The address of the SSL, with a reference of the caller's. */
+PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    if (self->core.ssl == NULL)
+        return unless_unset(NULL);
+    SSL_up_ref(self->core.ssl);
+    return PyLong_FromVoidPtr(self->core.ssl);
+}
+
+/* _become_client(): see the reference engine. */
+PyObject *obio_method_become_client(engine_object *self, PyObject *unused)
+{
+    PyObject *answer;
+
+    (void)unused;
+    if (obio_enter(self) < 0)
+        return NULL;
+    if (obio_guard_in_callback(self->guard)) {
+        answer = obio_call((PyObject *)self, "_refuse_role", NULL);
+    } else {
+        SSL_set_connect_state(self->core.ssl);
+        if (obio_name_sessions(self->core.ssl, (const unsigned char *)"", 0, 1))
+            answer = Py_NewRef(Py_None);
+        else
+            answer = fail(self, "SSL_set_session_id_context");
+    }
+    obio_leave_clean(self);
+    return answer;
+}
+
+/* _become_server(): the same; the caller has the guard. */
+PyObject *obio_method_become_server(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    if (self->core.ssl == NULL)
+        return unless_unset(NULL);
+    SSL_set_accept_state(self->core.ssl);
+    Py_RETURN_NONE;
+}
+
+/*
+ * _name_sessions(bytes, whether also that of the session that it has): set the session id context.  Whether that was
+ * done; the caller has the guard.
+ */
+PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    Py_ssize_t size;
+    char *name;
+
+    if (self->core.ssl == NULL)
+        return unless_unset(NULL);
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "_name_sessions takes bytes and a truth");
+        return NULL;
+    }
+    if (PyBytes_AsStringAndSize(arguments[0], &name, &size) < 0)
+        return NULL;
+    return PyBool_FromLong(obio_name_sessions(self->core.ssl, (const unsigned char *)name, (unsigned)size,
+                                              arguments[1] == Py_True));
+}
+
+/* _keep(name, thing): keep something as long as the SSL, instead of what had the name; and return it. */
+PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "_keep takes a name and a thing");
+        return NULL;
+    }
+    if (self->kept == NULL && (self->kept = PyDict_New()) == NULL)
+        return NULL;
+    return PyDict_SetItem(self->kept, arguments[0], arguments[1]) < 0 ? NULL : Py_NewRef(arguments[1]);
+}
+
+/* owner(address): the connection that a weak reference of ours leads to, or None. */
+PyObject *obio_owner_at(PyObject *module, PyObject *address)
+{
+    PyObject *owner = PyLong_AsVoidPtr(address);
+
+    (void)module;
+    if (owner == NULL)
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    return PyObject_CallNoArgs(owner);
+}
