@@ -1,9 +1,9 @@
 """One TLS connection: the engine, what can be asked of it (`getters`), and what can be set on it.
 
 Theory of operation.  A connection owns its ``SSL *`` and keeps the generation of the context it was made from, so that
-a context may change meanwhile.  The SSL carries a handle to a weak reference to the connection: a connection that is
-dropped is freed at once, and callbacks find it as long as it lives.  What must outlive the SSL (the handle, bytes that
-C points at) is kept by the SSL's own destructor, since cffi frees in any order.
+a context may change meanwhile.  The SSL knows the connection by a weak reference: a connection that is dropped is freed
+at once, and callbacks find it as long as it lives.  What must outlive the SSL (bytes that C points at) is kept by the
+engine until it has freed that.
 
 What the connection demands of its peer's certificate is its context's demand until it is given one of its own.  Every
 change of it, of the context and of the session to resume passes `_refuse_session`; see the module ``verification``.
