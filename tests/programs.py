@@ -43,8 +43,10 @@ def printed(*arguments: str | Path, folder: Path | None = None, **more: str) -> 
 
 
 @contextmanager
-def process(command: list[str], marker: str, folder: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server, and the port at the end of its line with ``marker``. Killed at the end, and after `TIMEOUT`."""
+def process(
+    command: list[str], marker: str, folder: Path | None = None, seconds: float = TIMEOUT
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server, and the port at the end of its line with ``marker``. Killed at the end, and after so many seconds."""
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -54,7 +56,7 @@ def process(command: list[str], marker: str, folder: Path | None = None) -> Iter
         text=True,
         env=environment(),
     ) as server:
-        watchdog = threading.Timer(TIMEOUT, server.kill)
+        watchdog = threading.Timer(seconds, server.kill)
         watchdog.start()
         try:
             assert server.stdout is not None

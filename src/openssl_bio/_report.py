@@ -88,6 +88,8 @@ def explain(error: BaseException) -> str:
     """An exception in one line."""
     if isinstance(error, SSL.SysCallError):
         return f"the connection broke: {error.args[-1]}"
+    if isinstance(error, SSL.ZeroReturnError):
+        return "the other side closed the connection"
     if isinstance(error, SSL.Error | crypto.Error) and error.args and isinstance(error.args[0], list):
         return _reasons(error.args[0], error.detail)
     if isinstance(error, OSError) and error.strerror:
@@ -97,7 +99,7 @@ def explain(error: BaseException) -> str:
 
 def _reasons(records: list[tuple[str, str, str]], detail: str) -> str:
     """OpenSSL's reasons, after what was tried, and with advice if the peer speaks something else."""
-    reasons = "; ".join(reason for _, _, reason in records)
+    reasons = "; ".join(reason or "a reason that OpenSSL has no words for" for _, _, reason in records)
     text = f"{detail}: {reasons}" if detail not in reasons else reasons
     return f"{text}: does the other side speak TLS?" if _NO_TLS & {reason for _, _, reason in records} else text
 

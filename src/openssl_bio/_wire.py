@@ -80,6 +80,18 @@ class Wire:
             return False
         return False
 
+    def hang_up(self, timeout: float) -> None:
+        """Send no more, and drop what the peer still sends, until it hangs up too or the time is up.
+
+        A socket that is closed with bytes unread is reset, and the peer may lose our last words: the alert.
+        """
+        deadline = time.monotonic() + timeout
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            self._limit(deadline)
+            while self._socket.recv(_CHUNK):
+                self._limit(deadline)
+
     def _flush(self, deadline: float) -> None:
         with suppress(SSL.WantReadError):
             while True:

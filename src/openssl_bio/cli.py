@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -213,12 +214,21 @@ def _serve(options: argparse.Namespace) -> int:
         row("listening", f"127.0.0.1:{listener.getsockname()[1]}")
         try:
             while True:
-                accepted, address = listener.accept()
-                # Daemons: Ctrl-C does not wait for clients that are silent.
-                threading.Thread(target=_echo, args=(context, accepted, address[1]), daemon=True).start()
+                _accept(context, listener)
         except KeyboardInterrupt:
             row("stopped", "by Ctrl-C")
     return 0
+
+
+def _accept(context: SSL.Context, listener: socket.socket) -> None:
+    """Serve the next client in a thread; if there are too many, wait until others have ended."""
+    try:
+        accepted, address = listener.accept()
+        # Daemons: Ctrl-C does not wait for clients that are silent.
+        threading.Thread(target=_echo, args=(context, accepted, address[1]), daemon=True).start()
+    except (OSError, RuntimeError) as error:  # of files, of threads
+        row("no client", explain(error))
+        time.sleep(_CLOSING)
 
 
 def _echo(context: SSL.Context, accepted: socket.socket, port: int) -> None:
@@ -238,3 +248,4 @@ def _echo(context: SSL.Context, accepted: socket.socket, port: int) -> None:
             row(f"client {port}", f"closed after {count} bytes")
         except (OSError, SSL.Error) as error:
             row(f"client {port}", f"failed after {count} bytes: {explain(error)}")
+        wire.hang_up(_CLOSING)

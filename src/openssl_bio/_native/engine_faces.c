@@ -244,6 +244,7 @@ PyObject *obio_face_method(PyTypeObject *engine, PyTypeObject *queue, PyObject *
     const char *name, *text;
     PyTypeObject *face;
     PyMethodDef *definition;
+    PyObject *made;
 
     if (!PyArg_ParseTuple(arguments, "Oss", &face, &name, &text))
         return NULL;
@@ -260,10 +261,12 @@ PyObject *obio_face_method(PyTypeObject *engine, PyTypeObject *queue, PyObject *
             return PyErr_NoMemory();
         *definition = *method;
         definition->ml_doc = copy_of(text);
-        if (definition->ml_doc != NULL)
-            return PyDescr_NewMethod(face, definition);
-        PyMem_Free(definition);
-        return PyErr_NoMemory();
+        made = definition->ml_doc == NULL ? PyErr_NoMemory() : PyDescr_NewMethod(face, definition);
+        if (made == NULL) {
+            PyMem_Free((void *)definition->ml_doc);
+            PyMem_Free(definition);
+        }
+        return made;
     }
     PyErr_Format(PyExc_KeyError, "%s", name);
     return NULL;
