@@ -22,6 +22,7 @@ __all__ = ["library", "world"]
 
 ROUNDS = int(os.environ.get("FAULT_LEAKS", "4"))
 WINDOWS = 40
+pytestmark = pytest.mark.timeout(0)  # the suite's limit is for tests of seconds
 
 
 @pytest.fixture(autouse=True)

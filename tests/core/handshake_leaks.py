@@ -25,6 +25,7 @@ HANDSHAKES = int(os.environ.get("HANDSHAKES", "100000"))
 NOISE = 8 + 512 * 1024 / HANDSHAKES
 HERE = Path(__file__).parent
 REPORT = HERE.parents[1] / ".peers" / "leaks.jsonl"
+pytestmark = pytest.mark.timeout(0)  # the suite's limit is for tests of seconds; each of these takes minutes
 
 
 @pytest.fixture(scope="session")
