@@ -21,12 +21,14 @@ test: .venv/test
 	OPENSSL_BIO_ENGINE=cffi $(PYTEST) $(ARGS)
 	OPENSSL_BIO_ENGINE=c $(PYTEST) $(ARGS)
 
-# With the cyclic collector off: each call that fails, again and again, with all memory counted; then HANDSHAKES of each
-# kind, with libcrypto's allocations counted.  An hour on one engine (ENGINES="c cffi"); .peers/leaks.jsonl has figures.
+# With the cyclic collector off: each call that fails, from Python and in our C, again and again, with all memory counted;
+# then HANDSHAKES of each kind, with libcrypto's allocations counted.  An hour on one engine (ENGINES="c cffi");
+# .peers/leaks.jsonl has figures.
 HANDSHAKES ?= 100000
 ENGINES ?= c cffi
 COUNTED := PYTHONMALLOC=malloc GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1
 leaks: .venv/test
+	$(COUNTED) TESTS=tests/core/native_fault_leaks.py ENGINES="$(ENGINES)" tools/native_faults.sh
 	for engine in $(ENGINES); do \
 	    OPENSSL_BIO_ENGINE=$$engine $(COUNTED) $(PYTEST) tests/core/fault_leaks.py || exit 1; \
 	    OPENSSL_BIO_ENGINE=$$engine HANDSHAKES=$(HANDSHAKES) $(PYTEST) tests/core/handshake_leaks.py || exit 1; \
@@ -82,6 +84,14 @@ fuzz: .venv/test
 	$(PIP) atheris
 	.venv/bin/python -m fuzz.run stream $(SECONDS)
 	.venv/bin/python -m fuzz.run loader $(SECONDS)
+
+# Operations and ciphertext into the C engine without Python, with libFuzzer: it is guided by what runs of our C and, with
+# INSTRUMENTED=1, of an OpenSSL that is built for it, which takes some minutes once. Needs clang.
+.PHONY: fuzz-native
+fuzz-native:
+	tools/setup.sh build
+	tools/setup.sh fuzz
+	tools/fuzz_native.sh $(SECONDS) $(ARGS)
 
 # Against Python's ssl, against pyOpenSSL if it is in .venv, and against C; what one more context
 # costs, how cost grows, and asyncio end to end, with uvloop if that is in .venv.

@@ -1,9 +1,9 @@
 #!/bin/sh
-# usage: setup.sh build|test|wheel|valgrind
+# usage: setup.sh build|test|wheel|valgrind|fuzz
 #
 # Look for what pip cannot install: for `build`, a compiler and the headers of OpenSSL and Python; for `test`, the
-# programs that the tests talk to; for `wheel`, what building OpenSSL takes; for `valgrind`, that.  Debian's root gets
-# what is missing; anybody else is told the packages' names.
+# programs that the tests talk to; for `wheel`, what building OpenSSL takes; for `valgrind`, that; for `fuzz`, clang with
+# libFuzzer.  Debian's root gets what is missing; anybody else is told the packages' names.
 set -eu
 python=${PYTHON:-python3}
 need=
@@ -35,12 +35,17 @@ look() {
         want valgrind command -v valgrind
         want python3-venv /usr/bin/python3 -c 'import ensurepip, venv'
         ;;
+    fuzz)
+        want clang command -v clang
+        want libclang-rt-dev sh -c 'echo "int LLVMFuzzerTestOneInput(const char *d, long n) { return d == 0 && n; }" |
+            clang -fsanitize=fuzzer,address -x c - -o /dev/null'
+        ;;
     wheel)
         want make command -v make
         want perl perl -MIPC::Cmd -MTime::Piece -e 1
         ;;
     *)
-        echo "usage: setup.sh build|test|wheel|valgrind" >&2
+        echo "usage: setup.sh build|test|wheel|valgrind|fuzz" >&2
         exit 2
         ;;
     esac
@@ -86,7 +91,7 @@ Node.js and a JDK are two more, and optional.
 END
     echo "Missing here, by Debian's names:$need" >&2
     ;;
-valgrind)
+valgrind | fuzz)
     echo "Missing here, by Debian's names:$need" >&2
     exit 1
     ;;
