@@ -380,11 +380,12 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             self._become_client()
             self._is_separate = True
             return
-        with self._guard:
-            if self._guard.callbacks:
-                self._refuse_role()
-            self._become_server()
-            self._separate_sessions(is_server=True)
+        self._become_server()
+        # Whoever changes one of these from here on finds a server, and does it.
+        mixed = self._is_separate or self._trusts_otherwise or self._session_id_context is not None
+        if mixed or self._demand is not self._generation.demand:
+            with self._guard:
+                self._separate_sessions()
 
     def _set_server_name(self, name: bytes) -> None:
         with self._guard:
@@ -455,14 +456,10 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             if missing:
                 raise ValueError(f"the client resumes a session: {missing}")
 
-    def _separate_sessions(self, *, is_server: bool | None = None) -> None:
+    def _separate_sessions(self) -> None:
         """Let this server connection's sessions be resumed only where at least the same is verified."""
         usual = self._generation
-        if is_server is None:
-            is_server = bool(lib.SSL_is_server(self.ssl))
-        differs = self._is_separate or self._trusts_otherwise or self._session_id_context is not None
-        if is_server and self._demand is usual.demand and not differs:
-            return  # they are as the SSL_CTX has them
+        is_server = bool(lib.SSL_is_server(self.ssl))
         if is_server and self._trusts_otherwise and self._demand.verifies:
             name = os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
         elif is_server:

@@ -125,8 +125,11 @@ class Engine:
             self._errors.check(self._name_sessions(b"", True), "SSL_set_session_id_context")
 
     def _become_server(self) -> None:
-        """Be a server; the caller has the guard."""
-        lib.SSL_set_accept_state(self.ssl)
+        """Be a server; `_refuse_role` raises in a callback."""
+        with self._guard:
+            if self._guard.callbacks:
+                self._refuse_role()
+            lib.SSL_set_accept_state(self.ssl)
 
     def _refuse_role(self) -> NoReturn:
         raise self._error(Outcome(Kind.MISUSE, detail=NO_OTHER_ROLE))

@@ -38,7 +38,7 @@ _makers: dict[str, Callable[[Any], Any]] = {}
 _OPERATIONS = (
     *("_handshake", "_read", "_read_into", "_peek", "_write", "_shutdown", "_listen"),
     *("_timeout", "_handle_timeout", "_feed", "_take", "_mark_eof", "_pending_bytes", "_waiting_bytes", "_wants_read"),
-    *("receive_data", "send_data", "send_data_many", "data_to_send", "_become_client"),
+    *("receive_data", "send_data", "send_data_many", "data_to_send", "_become_client", "_become_server"),
 )
 
 
@@ -106,9 +106,6 @@ class ConnectionView:
 
     def _keep(self, name: str, thing: Any) -> Any:
         return self._original._keep(name, thing)
-
-    def _become_server(self) -> None:
-        self._original._become_server()
 
     def _name_sessions(self, name: bytes, of_session: bool) -> bool:
         return self._original._name_sessions(name, of_session)

@@ -228,16 +228,18 @@ PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused)
     return PyLong_FromVoidPtr(self->core.ssl);
 }
 
-/* _become_client(): see the reference engine. */
-PyObject *obio_method_become_client(engine_object *self, PyObject *unused)
+/* Set the role, which a callback cannot change.  See the reference engine. */
+static PyObject *become(engine_object *self, int server)
 {
-    PyObject *answer;
+    PyObject *answer = NULL;
 
-    (void)unused;
     if (obio_enter(self) < 0)
         return NULL;
     if (obio_guard_in_callback(self->guard)) {
         answer = obio_call((PyObject *)self, "_refuse_role", NULL);
+    } else if (server) {
+        SSL_set_accept_state(self->core.ssl);
+        answer = Py_NewRef(Py_None);
     } else {
         SSL_set_connect_state(self->core.ssl);
         if (obio_name_sessions(self->core.ssl, (const unsigned char *)"", 0, 1))
@@ -249,14 +251,16 @@ PyObject *obio_method_become_client(engine_object *self, PyObject *unused)
     return answer;
 }
 
-/* _become_server(): the same; the caller has the guard. */
+PyObject *obio_method_become_client(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    return become(self, 0);
+}
+
 PyObject *obio_method_become_server(engine_object *self, PyObject *unused)
 {
     (void)unused;
-    if (self->core.ssl == NULL)
-        return unless_unset(NULL);
-    SSL_set_accept_state(self->core.ssl);
-    Py_RETURN_NONE;
+    return become(self, 1);
 }
 
 /*

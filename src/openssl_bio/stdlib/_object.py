@@ -139,7 +139,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             self._owner = weakref.ref(owner)  # type: ignore[method-assign]
         ConnectionCore.__init__(self, context, incoming, outgoing)
         self._set_role(self._server_side)
-        self._post_handshake_auth = context.post_handshake_auth
+        self._post_handshake_auth = context._post_handshake_auth
         if server_hostname is not None:
             self._configure_hostname(server_hostname)
         if self._post_handshake_auth:
