@@ -23,37 +23,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.floor import FLOORS, Floor
 from benchmarks.subjects import Subject, new_certificate, subjects
 from benchmarks.workloads import SMALL, WORKLOADS, Workload
 from openssl_bio import SSL
 
-HERE = Path(__file__).resolve().parent
-FLOORS = {"C": 0, "C rb": 1}  # C, and C with SSL_MODE_RELEASE_BUFFERS
 SAMPLE = 0.03  # seconds that one sample of Python's ssl should take
-
-
-class Floor:
-    """The C program, which answers one sample at a time."""
-
-    def __init__(self, folder: Path, certificate: Path) -> None:
-        program = folder / "floor"
-        prefix = os.environ.get("OPENSSL_BIO_PREFIX")
-        where = [f"-I{prefix}/include", f"-L{prefix}/lib", f"-Wl,-rpath,{prefix}/lib"] if prefix else []
-        command = [os.environ.get("CC", "cc"), "-O2", str(HERE / "floor.c"), "-o", str(program), *where]
-        subprocess.run([*command, "-lssl", "-lcrypto", "-lpthread"], check=True)
-        self._process = subprocess.Popen(
-            [program, certificate], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-
-    def sample(self, name: str, count: int, release: int) -> tuple[float, float]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{name} {count} {release}\n")
-        cpu, wall = self._process.stdout.readline().split()
-        return float(cpu), float(wall)
-
-    def close(self) -> None:
-        self._process.communicate()
 
 
 class Turns:

@@ -26,6 +26,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from benchmarks import floor
 from benchmarks.subjects import new_certificate, subjects
 from benchmarks.workloads import WORKLOADS
 
@@ -80,6 +81,18 @@ def run(names: list[str], who: list[str], marks: Path) -> None:
                 tell.begin()
                 work(state, count)
                 tell.end(f"{name}/{subject}".encode())
+
+
+def of_c(names: list[str]) -> dict[str, dict[str, int]]:
+    """The same by the program in C."""
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
+        counts = {name: MEASURED[name][0] for name in names}
+        found = floor.instructions(folder, new_certificate(folder), counts)
+    return {
+        name: {who: round(count / counts[name] * MEASURED[name][1]) for who, count in row.items()}
+        for name, row in found.items()
+    }
 
 
 def by_library(dump: str) -> Counter[str]:
@@ -172,7 +185,9 @@ def main() -> int:
         return 0
     libraries, found = measure(arguments.only, who)
     results = {name: {subject: counts.total() for subject, counts in row.items()} for name, row in found.items()}
-    show(results, arguments.only, who)
+    for name, row in of_c(arguments.only).items():
+        results[name].update(row)
+    show(results, arguments.only, [*who, *floor.FLOORS])
     if arguments.where:
         show_where(found, arguments.only, who)
         return 0

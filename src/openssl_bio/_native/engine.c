@@ -359,6 +359,10 @@ static PyType_Spec engine_spec = {
 
 /* -- the module: a second one in the shared object of _openssl ---------------------------------------------------- */
 
+static const char *const names[OBIO_NAMES] = {
+    "_errors", "want_read", "_lost", "_ssl", "MemoryBIO", "read", "write", "pending", "eof", "write_eof",
+};
+
 static int module_exec(PyObject *module)
 {
     obio_module_state *state = PyModule_GetState(module);
@@ -367,11 +371,9 @@ static int module_exec(PyObject *module)
     state->guard = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_guard_spec, NULL);
     state->queue = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_queue_spec, NULL);
     state->foreign = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_foreign_spec, NULL);
-    state->name_errors = PyUnicode_InternFromString("_errors");
-    state->name_want_read = PyUnicode_InternFromString("want_read");
-    state->name_lost = PyUnicode_InternFromString("_lost");
-    if (state->name_errors == NULL || state->name_want_read == NULL || state->name_lost == NULL)
-        return -1;
+    for (int i = 0; i < OBIO_NAMES; i++)
+        if ((state->name[i] = PyUnicode_InternFromString(names[i])) == NULL)
+            return -1;
     if (state->engine == NULL || state->guard == NULL || state->queue == NULL || state->foreign == NULL)
         return -1;
     if (PyModule_AddType(module, state->engine) < 0 || PyModule_AddType(module, state->guard) < 0)
@@ -403,9 +405,8 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->engine);
         Py_CLEAR(state->queue);
         Py_CLEAR(state->foreign);
-        Py_CLEAR(state->name_errors);
-        Py_CLEAR(state->name_want_read);
-        Py_CLEAR(state->name_lost);
+        for (int i = 0; i < OBIO_NAMES; i++)
+            Py_CLEAR(state->name[i]);
     }
     return 0;
 }

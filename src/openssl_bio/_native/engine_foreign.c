@@ -36,7 +36,7 @@ typedef struct {
     PyObject *object;
     obio_guard *guard;
     PyObject *pending; /* a list: what callbacks raised */
-    PyObject *name_read, *name_write, *name_pending, *name_eof, *name_end;
+    const obio_module_state *state; /* stays as long as the type of this object */
 } foreign_object;
 
 static foreign_object *foreign_of(obio_far *far)
@@ -107,7 +107,7 @@ static Py_ssize_t taken(foreign_object *self, void *buffer, size_t size)
     Py_ssize_t length = -1;
 
     if (number != NULL)
-        data = asked(self, self->name_read, number);
+        data = asked(self, self->state->name[OBIO_READ], number);
     if (data != NULL)
         length = copied(data, buffer, size);
     Py_XDECREF(number);
@@ -118,7 +118,7 @@ static Py_ssize_t taken(foreign_object *self, void *buffer, size_t size)
 /* 1 if the object's bytes are at their end; -1 with an exception set. */
 static int at_end(foreign_object *self)
 {
-    PyObject *eof = asked(self, self->name_eof, NULL);
+    PyObject *eof = asked(self, self->state->name[OBIO_EOF], NULL);
     int ended = eof == NULL ? -1 : PyObject_IsTrue(eof);
 
     Py_XDECREF(eof);
@@ -163,7 +163,7 @@ static int far_write(obio_far *far, const void *data, size_t size)
         bytes = far->sized && size >= IN_PLACE ? PyMemoryView_FromMemory((char *)data, (Py_ssize_t)size, PyBUF_READ)
                                                : PyBytes_FromStringAndSize(data, (Py_ssize_t)size);
     if (bytes != NULL)
-        answer = asked(self, self->name_write, bytes);
+        answer = asked(self, self->state->name[OBIO_WRITE], bytes);
     done = answer != NULL;
     if (!done && self->object != NULL)
         keep_exception(self);
@@ -183,7 +183,7 @@ static size_t far_size(obio_far *far)
     int failed = 0;
 
     if (far->sized && can_read(self)) {
-        pending = asked(self, self->name_pending, NULL);
+        pending = asked(self, self->state->name[OBIO_PENDING], NULL);
         failed = pending == NULL || obio_size_of(pending, &size) < 0;
     }
     if (failed)
@@ -215,7 +215,7 @@ static int far_end(obio_far *far)
     int done;
 
     if (self->object != NULL)
-        method = asked(self, self->name_end, NULL);
+        method = asked(self, self->state->name[OBIO_WRITE_EOF], NULL);
     if (method != NULL)
         answer = PyObject_CallNoArgs(method);
     done = answer != NULL;
@@ -229,16 +229,10 @@ static int far_end(obio_far *far)
 
 /* -- the type ----------------------------------------------------------------------------------------------------- */
 
-static int set_up(foreign_object *self, PyObject *object, PyObject *guard, PyObject *pending, int sized)
+static int set_up(foreign_object *self, const obio_module_state *state, PyObject *object, PyObject *guard,
+                  PyObject *pending, int sized)
 {
-    self->name_read = PyUnicode_InternFromString("read");
-    self->name_write = PyUnicode_InternFromString("write");
-    self->name_pending = PyUnicode_InternFromString("pending");
-    self->name_eof = PyUnicode_InternFromString("eof");
-    self->name_end = PyUnicode_InternFromString("write_eof");
-    if (self->name_read == NULL || self->name_write == NULL || self->name_pending == NULL || self->name_eof == NULL
-        || self->name_end == NULL)
-        return -1;
+    self->state = state;
     self->bio = obio_box_new(0);
     if (self->bio == NULL) {
         ERR_clear_error();
@@ -259,12 +253,13 @@ static int set_up(foreign_object *self, PyObject *object, PyObject *guard, PyObj
 }
 
 /* `sized` says that it is Python's own MemoryBIO; the others are a Guard and a list. */
-PyObject *obio_foreign_object(PyTypeObject *type, PyObject *object, PyObject *guard, PyObject *pending, int sized)
+PyObject *obio_foreign_object(const obio_module_state *state, PyObject *object, PyObject *guard, PyObject *pending,
+                              int sized)
 {
-    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    foreign_object *self = (foreign_object *)allocate(type, 0);
+    allocfunc allocate = (allocfunc)PyType_GetSlot(state->foreign, Py_tp_alloc);
+    foreign_object *self = (foreign_object *)allocate(state->foreign, 0);
 
-    if (self != NULL && set_up(self, object, guard, pending, sized) < 0)
+    if (self != NULL && set_up(self, state, object, guard, pending, sized) < 0)
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -296,11 +291,6 @@ static void foreign_dealloc(foreign_object *self)
     foreign_clear(self);
     Py_CLEAR(self->guard);
     Py_CLEAR(self->pending);
-    Py_CLEAR(self->name_read);
-    Py_CLEAR(self->name_write);
-    Py_CLEAR(self->name_pending);
-    Py_CLEAR(self->name_eof);
-    Py_CLEAR(self->name_end);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }

@@ -13,17 +13,13 @@
 #include "internal/engine.h"
 
 /* Whether it is Python's own MemoryBIO, whose module whoever has one has imported; -1 with an exception set. */
-static int is_pythons(PyObject *given)
+static int is_pythons(const obio_module_state *state, PyObject *given)
 {
-    PyObject *name = PyUnicode_InternFromString("_ssl"), *module, *type = NULL;
+    PyObject *module = PyImport_GetModule(state->name[OBIO_SSL]), *type;
 
-    if (name == NULL)
-        return -1;
-    module = PyImport_GetModule(name);
-    Py_DECREF(name);
     if (module == NULL)
         return PyErr_Occurred() ? -1 : 0;
-    type = obio_attribute(module, "MemoryBIO");
+    type = PyObject_GetAttr(module, state->name[OBIO_MEMORY_BIO]);
     Py_DECREF(module);
     Py_XDECREF(type);
     return type == NULL ? -1 : type == (PyObject *)Py_TYPE(given);
@@ -36,10 +32,10 @@ static PyObject *bio_object(engine_object *self, const obio_module_state *state,
 
     if (given == Py_None || PyObject_TypeCheck(given, state->queue))
         return Py_NewRef(given);
-    pythons = is_pythons(given);
+    pythons = is_pythons(state, given);
     if (pythons < 0)
         return NULL;
-    return obio_foreign_object(state->foreign, given, (PyObject *)self->guard, self->pending, pythons);
+    return obio_foreign_object(state, given, (PyObject *)self->guard, self->pending, pythons);
 }
 
 static BIO *bio_of(const obio_module_state *state, PyObject *object)
@@ -52,11 +48,11 @@ static BIO *bio_of(const obio_module_state *state, PyObject *object)
 /* What the face says of errors.  0, or -1 with an exception set. */
 static int ask_face(engine_object *self, const obio_module_state *state)
 {
-    PyObject *errors = PyObject_GetAttr((PyObject *)self, state->name_errors);
+    PyObject *errors = PyObject_GetAttr((PyObject *)self, state->name[OBIO_ERRORS]);
 
     if (errors == NULL)
         return -1;
-    self->want_read = PyObject_GetAttr(errors, state->name_want_read);
+    self->want_read = PyObject_GetAttr(errors, state->name[OBIO_WANT_READ]);
     Py_DECREF(errors);
     if (self->want_read == NULL)
         return -1;
@@ -64,7 +60,7 @@ static int ask_face(engine_object *self, const obio_module_state *state)
         PyErr_SetString(PyExc_TypeError, "want_read must be a tuple of three");
         return -1;
     }
-    self->lost = PyObject_GetAttr((PyObject *)self, state->name_lost);
+    self->lost = PyObject_GetAttr((PyObject *)self, state->name[OBIO_LOST]);
     return self->lost == NULL ? -1 : 0;
 }
 

@@ -27,9 +27,15 @@ typedef struct {
     unsigned visits;     /* of Python to the guard, when the last operation was over */
 } engine_object;
 
+/* Names that are looked up for each connection. */
+enum {
+    OBIO_ERRORS, OBIO_WANT_READ, OBIO_LOST, OBIO_SSL, OBIO_MEMORY_BIO,
+    OBIO_READ, OBIO_WRITE, OBIO_PENDING, OBIO_EOF, OBIO_WRITE_EOF, OBIO_NAMES
+};
+
 typedef struct {
     PyTypeObject *guard, *engine, *queue, *foreign;
-    PyObject *name_errors, *name_want_read, *name_lost; /* of attributes */
+    PyObject *name[OBIO_NAMES];
 } obio_module_state;
 
 #define OBIO_NOT_INITIALISED "the connection was not initialised, or is being freed"
@@ -102,7 +108,8 @@ extern PyType_Spec obio_queue_spec;
 extern PyType_Spec obio_foreign_spec;
 BIO *obio_queue_bio(PyObject *queue);
 BIO *obio_foreign_bio(PyObject *foreign);
-PyObject *obio_foreign_object(PyTypeObject *type, PyObject *object, PyObject *guard, PyObject *pending, int sized);
+PyObject *obio_foreign_object(const obio_module_state *state, PyObject *object, PyObject *guard, PyObject *pending,
+                              int sized);
 
 int obio_is_size(PyObject *argument, size_t *size);
 int obio_is_data(PyObject *argument);
