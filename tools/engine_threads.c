@@ -2,8 +2,8 @@
  * The C engine without Python, driven from threads, for ThreadSanitizer: `make tsan`.
  *
  * Each pair is a client and a server, each in a thread of its own, joined by two boxes that both use.  All pairs run
- * at once, and share the blocks of memory that buffers.c keeps.  A thread does what a user does: shake hands, seal,
- * read until it wants more, and give way.  What comes must be what was sent.
+ * at once, and share the blocks of memory that buffers.c keeps, and the few places of warm.c.  A thread does what a
+ * user does: shake hands, seal, read until it wants more, and give way.  What comes must be what was sent.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -18,7 +18,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "internal/engine_core.h"
+#include "internal/warm.h"
 
 enum { PAIRS = 4, ROUNDS = 60, MOST = 40000, VERSIONS = 2 };
 
@@ -34,6 +34,20 @@ static atomic_int failures;
         } \
     } while (0)
 
+struct obio_guard {
+    pthread_mutex_t lock;
+};
+
+int obio_guard_try(obio_guard *guard)
+{
+    return pthread_mutex_trylock(&guard->lock) == 0;
+}
+
+void obio_guard_leave(obio_guard *guard)
+{
+    pthread_mutex_unlock(&guard->lock);
+}
+
 typedef struct {
     SSL *ssl;
     BIO *in, *out;
@@ -45,33 +59,53 @@ static size_t size_of(int round)
     return 1 + (size_t)round * 7919 % MOST;
 }
 
+/* An operation begins, or is over. */
+static void enter(const obio_engine *engine)
+{
+    pthread_mutex_lock(&engine->guard->lock);
+}
+
+static void leave(obio_engine *engine)
+{
+    if (engine->place == 0)
+        obio_warm_up(engine);
+    obio_guard_leave(engine->guard);
+}
+
 /* Seal one message a round, and read what the other end has sent, in any pieces. */
 static void *use(void *argument)
 {
     end *self = argument;
     obio_engine engine;
+    obio_guard guard = {PTHREAD_MUTEX_INITIALIZER};
     unsigned char *data = malloc(MOST), *got = malloc(MOST);
     size_t sent = 0, received = 0, expected = 0;
 
     CHECK(data != NULL && got != NULL && obio_engine_open(&engine, self->ssl, self->in, self->out));
+    obio_warm_open(&engine, &guard);
     for (int round = 0; round < ROUNDS; round++)
         expected += size_of(round);
-    while (obio_handshake(self->ssl, &engine.outcome) != SSL_ERROR_NONE) {
-        CHECK(engine.outcome.ssl_error == SSL_ERROR_WANT_READ);
+    for (int over = 0; !over;) {
+        enter(&engine);
+        over = obio_handshake(self->ssl, &engine.outcome) == SSL_ERROR_NONE;
+        leave(&engine);
+        CHECK(over || engine.outcome.ssl_error == SSL_ERROR_WANT_READ);
         sched_yield();
     }
     for (int round = 0; round < ROUNDS || received < expected;) {
         if (round < ROUNDS) {
             for (size_t i = 0; i < size_of(round); i++)
                 data[i] = (unsigned char)((sent + i) % 251);
+            enter(&engine);
             obio_engine_write(&engine, data, size_of(round));
+            leave(&engine);
             CHECK(engine.outcome.count == size_of(round));
             sent += size_of(round++);
         }
         if (!obio_engine_is_dry(&engine)) {
-            size_t room = obio_engine_room(&engine, MOST);
-
-            obio_engine_read(&engine, got, room);
+            enter(&engine);
+            obio_engine_read(&engine, got, obio_engine_room(&engine, MOST));
+            leave(&engine);
             CHECK(engine.outcome.count > 0 || engine.outcome.ssl_error == SSL_ERROR_WANT_READ);
             for (size_t i = 0; i < engine.outcome.count; i++)
                 CHECK(got[i] == (received + i) % 251);

@@ -9,8 +9,8 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 seconds=$1
 shift
 native=src/openssl_bio/_native
-sources=$(printf "$native/%s.c " engine_core boxes buffers operations datagrams)
-flags="-g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined"
+sources=$(printf "$native/%s.c " engine_core boxes buffers warm operations datagrams)
+flags="-g -O1 -DOBIO_WARM=1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined"
 libraries="-lssl -lcrypto"
 home=.peers/fuzz/native
 if [ -n "${INSTRUMENTED:-}" ]; then

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from openssl_bio._core import engine, native
 from openssl_bio._core._lib import lib
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
+from tests.core.crowd import Crowd
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 
@@ -70,6 +72,11 @@ def contexts(version: int, partial: bool) -> tuple[SSL.Context, SSL.Context]:
     return made
 
 
+@functools.cache
+def crowd() -> Crowd:
+    return Crowd(*contexts(0x304, partial=False))
+
+
 def answer(call: Callable[[], Any]) -> tuple[str, Any]:
     """What a call gave, or the exception it raised."""
     try:
@@ -114,6 +121,11 @@ class Agreement(RuleBasedStateMachine):
                 data[harm % len(data)] ^= 0x55
             assert pair[1 - end]._feed(bytes(data)) == len(data)
         assert sizes[0] == sizes[1]
+
+    @rule()
+    def others_work(self) -> None:
+        """So many that this pair's memory is taken away."""
+        crowd().work()
 
     @rule(end=ENDS)
     def handshake(self, end: int) -> None:

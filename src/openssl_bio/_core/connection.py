@@ -171,6 +171,15 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
     def _ask(self, calls: tuple[Call, Call]) -> int:
         return int(self._get(calls[1]))
 
+    def _get_mode(self) -> int:
+        released = lib.SSL_MODE_RELEASE_BUFFERS if original_of(self)._releases else 0
+        return super()._get_mode() | released
+
+    def _set_mode(self, value: int) -> int:
+        with self._guard:
+            original_of(self)._releases = False  # libssl does as it is told
+            return super()._set_mode(value)
+
     def _recorded(self, name: str, otherwise: Any) -> Any:
         with self._guard:
             if name in self._own_values:

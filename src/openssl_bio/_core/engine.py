@@ -81,6 +81,7 @@ class Engine:
 
     _errors: ClassVar[ErrorTable]
     _direct = True  # the face's calls work on memory alone, so an engine may serve them itself
+    _releases = False  # SSL_MODE_RELEASE_BUFFERS was set, which the engine does in libssl's place: this one never
 
     if not TYPE_CHECKING:  # what `_open` sets
         ssl = _guard = _pending = _pins = Unset()

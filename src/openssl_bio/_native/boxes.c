@@ -19,7 +19,8 @@
  * much plaintext the whole records in it hold.  It is an estimate, exact for
  * AEAD ciphers without padding: a caller must be ready for any other number.
  *
- * The memory of an empty box is given back: libc has it at hand.  The box belongs
+ * The memory of an empty box is given back: libc has it at hand.  Only the box of
+ * a connection that is in use (warm.c) keeps a small block.  The box belongs
  * to its BIO, so whoever holds a reference to the BIO can use it, in whatever
  * order the connection and its parts are freed.  The box of one connection needs
  * no lock, the guard is one; a box that may be shared has its own, held while
@@ -34,31 +35,27 @@
 #include <openssl/err.h>
 #include <openssl/ssl3.h>
 
-#ifdef _WIN32
-#include <windows.h>
-#define YIELD() SwitchToThread()
-#else
-#include <sched.h>
-#define YIELD() sched_yield()
-#endif
-
 #include "internal/boxes.h"
 #include "internal/buffers.h"
 
-enum { LEAST = 256, LOOKS = 100, MOST_HINT = 1280 * 1024 };
+enum { LEAST = 256, LOOKS = 100, MOST_HINT = 1280 * 1024, MOST_KEPT = 2048 };
 
 /* Wait until no other thread has the box: it copies a few bytes, so it is soon over. */
-static void enter(obio_box *box)
+static void wait_for(obio_box *box)
 {
-    int looks = 0;
-
-    while (box->shared && !TAKE(&box->is_taken)) {
-        if (++looks % LOOKS == 0)
+    for (int looks = 1; !TAKE(&box->is_taken); looks++) {
+        if (looks % LOOKS == 0)
             YIELD();
     }
 }
 
-static void leave(obio_box *box)
+static inline void enter(obio_box *box)
+{
+    if (box->shared && !TAKE(&box->is_taken))
+        wait_for(box);
+}
+
+static inline void leave(obio_box *box)
 {
     if (box->shared)
         box->is_taken = 0;
@@ -166,13 +163,29 @@ int obio_box_put(obio_box *box, const void *data, size_t size)
     return ok;
 }
 
+static void give_back(obio_box *box)
+{
+    obio_buffer_free(box->data, box->room);
+    box->data = NULL;
+    box->room = 0;
+}
+
 static void emptied(obio_box *box)
 {
     box->hint = box->end < MOST_HINT ? box->end : MOST_HINT;
     box->start = box->end = 0;
-    obio_buffer_free(box->data, box->room);
-    box->data = NULL;
-    box->room = 0;
+    if (!box->keeps || box->room > MOST_KEPT)
+        give_back(box);
+}
+
+/* Whether the empty box keeps a small block; not while a loan or an aim lasts. */
+void obio_box_keep(obio_box *box, int keeps)
+{
+    enter(box);
+    box->keeps = keeps;
+    if (!keeps && held(box) == 0)
+        give_back(box);
+    leave(box);
 }
 
 static size_t take(obio_box *box, void *buffer, size_t size)
@@ -273,6 +286,10 @@ static size_t record_size(const unsigned char *header)
 
 static void follow(obio_box *box, const unsigned char *data, size_t size)
 {
+    if (size == box->left) { /* as libssl mostly reads */
+        box->left = 0;
+        return;
+    }
     while (size > 0) {
         size_t wanted = box->left > 0 ? box->left : sizeof box->header - box->have;
         size_t part = wanted < size ? wanted : size;
@@ -347,7 +364,7 @@ static size_t plaintext_of(const unsigned char *header, size_t overhead)
 static size_t expect(const obio_box *box, size_t overhead, int *plain)
 {
     const unsigned char *at = box->lent;
-    size_t size = box->lent_size, have = box->have, total = 0, each;
+    size_t size = box->lent_size, have = box->have, total = 0, each, whole;
     unsigned char header[5];
 
     if (held(box) > 0) {
@@ -367,17 +384,21 @@ static size_t expect(const obio_box *box, size_t overhead, int *plain)
         size -= box->left;
     }
     while (size >= sizeof header - have) {
-        memcpy(header + have, at, sizeof header - have);
+        if (have == 0)
+            memcpy(header, at, sizeof header);
+        else
+            memcpy(header + have, at, sizeof header - have);
         at += sizeof header - have;
         size -= sizeof header - have;
         have = 0;
-        if (size < record_size(header))
+        whole = record_size(header);
+        if (size < whole)
             break;
         each = plaintext_of(header, overhead);
         *plain = *plain && each > 0;
         total += each;
-        at += record_size(header);
-        size -= record_size(header);
+        at += whole;
+        size -= whole;
     }
     return total;
 }
@@ -485,23 +506,30 @@ static int end(obio_box *box)
     return 1;
 }
 
+static long answer(obio_box *box, int command)
+{
+    switch (command) {
+    case BIO_CTRL_PENDING:
+        return (long)waiting(box);
+    case BIO_CTRL_EOF:
+        return at_end(box);
+    case BIO_C_SET_BUF_MEM_EOF_RETURN:
+        return end(box);
+    default:
+        return 0;
+    }
+}
+
+/* libssl asks six times a record whether the kernel does the work. */
 static long box_ctrl(BIO *bio, int command, long number, void *pointer)
 {
     (void)number;
     (void)pointer;
-    switch (command) {
-    case BIO_CTRL_PENDING:
-        return (long)waiting(BIO_get_data(bio));
-    case BIO_CTRL_EOF:
-        return at_end(BIO_get_data(bio));
-    case BIO_C_SET_BUF_MEM_EOF_RETURN:
-        return end(BIO_get_data(bio));
-    case BIO_CTRL_FLUSH:
-    case BIO_CTRL_DUP:
-        return 1;
-    default:
+    if (command == BIO_CTRL_GET_KTLS_SEND || command == BIO_CTRL_GET_KTLS_RECV)
         return 0;
-    }
+    if (command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP)
+        return 1;
+    return answer(BIO_get_data(bio), command);
 }
 
 static int box_create(BIO *bio)

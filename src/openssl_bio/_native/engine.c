@@ -25,6 +25,7 @@
 #include <openssl/err.h>
 
 #include "internal/engine.h"
+#include "internal/warm.h"
 
 /* -- what every method does --------------------------------------------------------------------------------------- */
 
@@ -103,6 +104,8 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
 {
     int handshaking = !SSL_is_init_finished(self->core.ssl);
 
+    if (handshaking)
+        self->core.promised = 0;
     if (large || handshaking) {
         Py_BEGIN_ALLOW_THREADS
         call(self, buffer, size);
@@ -111,6 +114,8 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
         call(self, buffer, size);
     }
     self->visits = obio_guard_visits(self->guard);
+    if (self->core.place == 0 && self->core.guard != NULL)
+        obio_warm_up(&self->core);
     if (self->core.outcome.broken && obio_keep_failure(self, obio_classified(self)) < 0)
         return -1;
     return PyList_Size(self->pending) > 0 ? end_with_pending(self, handshaking) : 0;
@@ -281,6 +286,19 @@ static int engine_set_direct(engine_object *self, PyObject *value, void *unused)
     return 0;
 }
 
+static PyObject *engine_releases(engine_object *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(self->core.releases);
+}
+
+static int engine_set_releases(engine_object *self, PyObject *value, void *unused)
+{
+    (void)unused;
+    self->core.releases = value == Py_True;
+    return 0;
+}
+
 static PyObject *engine_datagrams(engine_object *self, void *unused)
 {
     (void)unused;
@@ -336,6 +354,8 @@ static PyGetSetDef engine_attributes[] = {
      "Whether the face's calls work on memory alone, so that they may be served in C.", NULL},
     {"_guard", (getter)obio_get_guard, NULL, "The lock of this connection.", NULL},
     {"_pending", (getter)obio_get_pending, NULL, "A list: what callbacks raised.", NULL},
+    {"_releases", (getter)engine_releases, (setter)engine_set_releases,
+     "Whether SSL_MODE_RELEASE_BUFFERS was set, which the engine does in libssl's place.", NULL},
     {"_datagrams", (getter)engine_datagrams, NULL, "Whether it is DTLS.", NULL},
     {"_failure", (getter)engine_failure, (setter)engine_set_failure,
      "The Outcome that ended the connection, or None.", NULL},

@@ -21,6 +21,7 @@
 
 #include "datagrams.h"
 #include "internal/engine_core.h"
+#include "internal/warm.h"
 
 enum { HEADER = 5, RECORD = 16 * 1024 };
 
@@ -77,6 +78,7 @@ int obio_engine_open(obio_engine *engine, SSL *ssl, BIO *incoming, BIO *outgoing
 /* Let go of everything but the SSL.  Closing twice does nothing. */
 void obio_engine_close(obio_engine *engine)
 {
+    obio_warm_close(engine);
     obio_forget(&engine->outcome);
     BIO_free(engine->incoming);
     BIO_free(engine->outgoing);
@@ -101,10 +103,11 @@ static int is_empty(const obio_engine *engine)
     return engine->inbox != NULL && obio_box_waits(engine->inbox);
 }
 
-static int has_run_dry(const obio_engine *engine)
+/* Where all came that was promised, nothing is pending. */
+static int has_run_dry(const obio_engine *engine, int all_came)
 {
     return is_empty(engine) && !engine->datagrams && SSL_is_init_finished(engine->ssl)
-        && !SSL_has_pending(engine->ssl) && SSL_get_shutdown(engine->ssl) == 0;
+        && (all_came || !SSL_has_pending(engine->ssl)) && SSL_get_shutdown(engine->ssl) == 0;
 }
 
 /* All went well: so there is no error in the queue where libssl has only sealed and opened records of data. */
@@ -128,11 +131,11 @@ void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
 
         if (result <= 0) {
             obio_conclude(engine->ssl, result, total, &engine->outcome);
-            engine->dry = engine->outcome.ssl_error == SSL_ERROR_WANT_READ && has_run_dry(engine);
+            engine->dry = engine->outcome.ssl_error == SSL_ERROR_WANT_READ && has_run_dry(engine, 0);
             return;
         }
         total += got;
-        engine->dry = has_run_dry(engine);
+        engine->dry = has_run_dry(engine, total == promised);
     } while (total < size && !engine->dry && !engine->datagrams);
     succeed(engine, total, total == promised);
 }
@@ -171,9 +174,7 @@ static size_t overhead_of(const SSL *ssl)
 
 static size_t overhead(obio_engine *engine)
 {
-    if (!SSL_is_init_finished(engine->ssl))
-        return 0;
-    if (engine->overhead == 0)
+    if (engine->overhead == 0 && SSL_is_init_finished(engine->ssl))
         engine->overhead = overhead_of(engine->ssl);
     return engine->overhead;
 }

@@ -45,6 +45,20 @@ PyObject *obio_classified(engine_object *self)
     return outcome;
 }
 
+/* Raise an exception, a reference that is taken over.  Outside of `except` it has no context to look for. */
+static void raise_new(PyObject *error)
+{
+    PyObject *handled = PyErr_GetHandledException();
+
+    if (handled == NULL) {
+        PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(error)), error, NULL);
+        return;
+    }
+    Py_DECREF(handled);
+    PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    Py_DECREF(error);
+}
+
 PyObject *obio_raise_want_read(engine_object *self)
 {
     PyObject *pattern = Py_NewRef(self->want_read), *error, *attributes, *mine;
@@ -58,8 +72,7 @@ PyObject *obio_raise_want_read(engine_object *self)
         Py_XDECREF(mine);
     }
     if (error != NULL)
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_XDECREF(error);
+        raise_new(error);
     Py_DECREF(pattern);
     return NULL;
 }

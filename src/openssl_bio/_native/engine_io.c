@@ -33,7 +33,7 @@ static void call_peek(engine_object *self, void *buffer, size_t size)
 
 /* -- reading ------------------------------------------------------------------------------------------------------ */
 
-/* The bytes of an object, until PyBuffer_Release().  0, or -1 with an exception set. */
+/* The bytes of an object, until obio_release().  0, or -1 with an exception set. */
 int obio_data_of(PyObject *object, Py_buffer *view)
 {
     if (!PyBytes_CheckExact(object))
@@ -195,15 +195,23 @@ PyObject *obio_read_quietly(engine_object *self, size_t size)
         return obio_take_unread(self, size);
     if (obio_refuse_failed(self) < 0)
         return NULL;
-    if (is_dry(self))
+    if (is_dry(self)) {
+        self->untouched = 1;
         return obio_raise_want_read(self);
+    }
     return obio_read_bytes(self, size);
 }
 
-/* An operation that succeeded has left the error queue empty; what was refused before it began has not. */
+/*
+ * An operation that succeeded has left the error queue empty, and one that did not enter libssl has left it alone; what
+ * was refused before it began has not.
+ */
 void obio_leave_after(engine_object *self, const PyObject *answer)
 {
-    if (answer != NULL && self->core.outcome.count > 0)
+    int untouched = self->untouched;
+
+    self->untouched = 0;
+    if (untouched || (answer != NULL && self->core.outcome.count > 0))
         obio_leave(self);
     else
         obio_leave_clean(self);
@@ -301,7 +309,7 @@ PyObject *obio_method_read_into(engine_object *self, PyObject *const *arguments,
         answer = read_into(self, view.buf, size < (size_t)view.len ? size : (size_t)view.len);
         obio_leave_clean(self);
     }
-    PyBuffer_Release(&view);
+    obio_release(&view);
     return answer;
 }
 
@@ -379,7 +387,7 @@ PyObject *obio_method_write(engine_object *self, PyObject *data)
         answer = write_or_raise(self, view.buf, (size_t)view.len);
         obio_leave_after(self, answer);
     }
-    PyBuffer_Release(&view);
+    obio_release(&view);
     return answer;
 }
 
@@ -421,7 +429,7 @@ PyObject *obio_method_feed(engine_object *self, PyObject *data)
             answer = PyLong_FromSsize_t(view.len);
         obio_leave_moved(self, self->core.inbox);
     }
-    PyBuffer_Release(&view);
+    obio_release(&view);
     return answer;
 }
 

@@ -71,7 +71,7 @@ PyObject *obio_method_receive_data(engine_object *self, PyObject *ciphertext)
         data = receive(self, &view);
         obio_leave_after(self, data);
     }
-    PyBuffer_Release(&view);
+    obio_release(&view);
     return data;
 }
 
@@ -194,7 +194,7 @@ PyObject *obio_method_send_data(engine_object *self, PyObject *plaintext)
         data = send(self, view.buf, (size_t)view.len);
         obio_leave_after(self, data);
     }
-    PyBuffer_Release(&view);
+    obio_release(&view);
     return data;
 }
 

@@ -11,6 +11,7 @@
 #include <Python.h>
 
 #include "internal/engine.h"
+#include "internal/warm.h"
 
 /* Whether it is Python's own MemoryBIO, whose module whoever has one has imported; -1 with an exception set. */
 static int is_pythons(const obio_module_state *state, PyObject *given)
@@ -104,6 +105,7 @@ static int open_ssl(engine_object *self, const obio_module_state *state, SSL_CTX
         PyErr_NoMemory();
         return -1;
     }
+    obio_warm_open(&self->core, self->guard);
     self->direct = 1;
     return 0;
 }

@@ -94,6 +94,15 @@ int obio_guard_enter(obio_guard *guard)
     return 0;
 }
 
+/* Take the lock if nobody has it, this thread included.  Whether it was taken. */
+int obio_guard_try(obio_guard *guard)
+{
+    if (!TAKE(&guard->owner, PyThread_get_thread_ident()))
+        return 0;
+    guard->depth++;
+    return 1;
+}
+
 void obio_guard_leave(obio_guard *guard)
 {
     if (--guard->depth > 0)

@@ -48,7 +48,10 @@ void obio_outcome_free(obio_outcome *outcome)
 
 void obio_begin(obio_outcome *outcome)
 {
-    obio_forget(outcome);
+    if (outcome->record != NULL)
+        obio_forget(outcome);
+    outcome->count = 0;
+    outcome->ssl_error = outcome->sys_errno = outcome->broken = 0;
     if (ERR_peek_error() != 0)
         ERR_clear_error();
     errno = 0;

@@ -58,7 +58,7 @@ static PyObject *put(queue_object *queue, PyObject *data)
         answer = PyLong_FromSsize_t(view.len);
     else
         PyErr_NoMemory();
-    PyBuffer_Release(&view);
+    obio_release(&view);
     return answer;
 }
 

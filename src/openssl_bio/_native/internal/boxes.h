@@ -29,6 +29,7 @@ typedef struct {
     unsigned char *target; /* written instead of data, as long as there is room */
     size_t target_room, target_used;
     int ended;
+    int keeps; /* a small block, when it is empty */
     obio_far *far; /* NULL unless it leads elsewhere */
     unsigned char header[5]; /* of the TLS record that the reader is in */
     size_t have;             /* how much of the header it has read */
@@ -45,6 +46,7 @@ size_t obio_box_take(obio_box *box, void *buffer, size_t size);
 void obio_box_end(obio_box *box);
 int obio_box_ended(obio_box *box);
 int obio_box_waits(obio_box *box);
+void obio_box_keep(obio_box *box, int keeps);
 
 void obio_box_lend(obio_box *box, const void *data, size_t size);
 int obio_box_return(obio_box *box);

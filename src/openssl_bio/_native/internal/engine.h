@@ -24,6 +24,7 @@ typedef struct {
     PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
     int direct;          /* the face's calls work on memory alone */
     int stuck;           /* a record was not written, so none may follow */
+    int untouched;       /* this operation has not entered libssl */
     unsigned visits;     /* of Python to the guard, when the last operation was over */
 } engine_object;
 
@@ -75,6 +76,14 @@ int obio_refuse_write(engine_object *self);
 PyObject *obio_raise_error(engine_object *self, PyObject *outcome);
 
 int obio_size_of(PyObject *number, size_t *size);
+
+/* What obio_data_of() gave; bytes were not locked. */
+static inline void obio_release(Py_buffer *view)
+{
+    if (view->obj != NULL)
+        PyBuffer_Release(view);
+}
+
 PyObject *obio_read_bytes(engine_object *self, size_t size);
 int obio_data_of(PyObject *object, Py_buffer *view);
 PyObject *obio_read_some(engine_object *self, size_t size);

@@ -17,6 +17,10 @@ typedef struct {
     size_t promised;          /* what the next read gives if libssl does nothing but decrypt; 0 while unknown */
     int datagrams;
     int dry; /* another read would want more ciphertext */
+    struct obio_guard *guard; /* for warm.c, NULL if the engine has nothing to do with it */
+    int place;                /* in the ring of warm connections, from 1 on; 0 for none */
+    int cooling;              /* how many threads make it give up its buffers: who was last may not know it yet */
+    int releases;             /* SSL_MODE_RELEASE_BUFFERS was set, and is not any more */
 } obio_engine;
 
 int obio_engine_open(obio_engine *engine, SSL *ssl, BIO *incoming, BIO *outgoing);

@@ -9,6 +9,7 @@ typedef struct obio_guard obio_guard;
 extern PyType_Spec obio_guard_spec;
 
 int obio_guard_enter(obio_guard *guard);
+int obio_guard_try(obio_guard *guard);
 void obio_guard_leave(obio_guard *guard);
 void obio_guard_callback(obio_guard *guard, int change);
 int obio_guard_in_callback(const obio_guard *guard);

@@ -1,0 +1,152 @@
+"""Connections that are in use keep their buffers, idle ones have none: nobody but the memory can tell."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+
+import pytest
+
+from openssl_bio import SSL
+from openssl_bio._core.engines import ENGINE
+from tests.core.crowd import Crowd
+from tests.helpers import TIMEOUT, Identity, Pair, client_context, received, server_context
+
+LONG = bytes(range(256)) * 200  # some records
+
+
+@pytest.fixture(scope="module")
+def crowd(ca: Identity, server_identity: Identity) -> Crowd:
+    return Crowd(client_context(SSL.TLS1_3_VERSION, ca), server_context(SSL.TLS1_3_VERSION, server_identity))
+
+
+@pytest.mark.parametrize("at", [1, 4, 5, 6, 100, 16384, 16406, 16410, 40000])
+def test_a_record_that_is_not_complete(pair: Pair, crowd: Crowd, at: int) -> None:
+    """What libssl has of it stays where it is."""
+    ciphertext = pair.client.send_data(LONG)
+    got = pair.server.receive_data(ciphertext[:at])
+    for middle in (ciphertext[at : at + 3], ciphertext[at + 3 : at + 20_000], ciphertext[at + 20_000 :]):
+        crowd.work()
+        got += pair.server.receive_data(middle)
+    assert got == LONG
+
+
+def test_a_record_that_was_not_read_to_its_end(pair: Pair, crowd: Crowd) -> None:
+    """What libssl has decrypted stays where it is."""
+    pair.client.send(LONG)
+    pair.move()
+    got = b""
+    while len(got) < len(LONG):
+        got += pair.server.recv(10_000)
+        left = pair.server.pending()
+        crowd.work()
+        assert pair.server.pending() == left
+    assert got == LONG
+
+
+def test_ciphertext_that_nobody_has_taken(pair: Pair, crowd: Crowd) -> None:
+    """It waits at its ends, in either direction."""
+    for number in range(5):
+        pair.client.send(b"%d" % number)
+        pair.server.send(b"%d" % number)
+        crowd.work()
+    pair.move()
+    crowd.work()
+    assert received(pair.server) == received(pair.client) == b"01234"
+
+
+def test_handshakes_that_stop(client: SSL.Context, server: SSL.Context, crowd: Crowd) -> None:
+    """Each flight comes in pieces, with a pause behind each."""
+    pair = Pair(client, server)
+    ends = (pair.client, pair.server)
+    for _ in range(6):
+        for source, target in (ends, ends[::-1]):
+            flight = source.data_to_send()
+            for start in range(0, len(flight), 400):
+                target.receive_data(flight[start : start + 400])
+                crowd.work()
+    assert pair.server.receive_data(pair.client.send_data(LONG)) == LONG
+    assert pair.client.receive_data(pair.server.send_data(LONG)) == LONG
+
+
+def test_a_close_after_a_pause(pair: Pair, crowd: Crowd) -> None:
+    """An idle connection is closed as any other."""
+    crowd.work()
+    pair.client.shutdown()
+    crowd.work()
+    pair.move()
+    with pytest.raises(SSL.ZeroReturnError):
+        pair.server.recv(1)
+
+
+def test_modes_are_what_was_set(client: SSL.Context, server: SSL.Context) -> None:
+    """Whoever releases the buffers, the mode is told as it was set, and can be cleared."""
+    plain = SSL.Connection(client, None)
+    assert not plain.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
+    client.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    pair = Pair(client, server).handshake()
+    for _ in range(2):
+        assert pair.client.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
+        assert pair.server.receive_data(pair.client.send_data(LONG)) == LONG
+    assert not pair.client.clear_mode(SSL.MODE_RELEASE_BUFFERS) & SSL.MODE_RELEASE_BUFFERS
+    assert not pair.client.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
+    assert pair.client.receive_data(pair.server.send_data(LONG)) == LONG
+    assert pair.client.set_mode(SSL.MODE_RELEASE_BUFFERS) & SSL.MODE_RELEASE_BUFFERS
+    assert pair.client.receive_data(pair.server.send_data(LONG)) == LONG
+
+
+class _Used(ctypes.Structure):
+    """``struct mallinfo2`` of glibc."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in ["arena", "a", "b", "c", "d", "e", "f", "uordblks", "g", "h"])
+
+
+def allocated() -> int:
+    """Bytes that malloc() has given out."""
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype = _Used
+    return int(libc.mallinfo2().uordblks)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc tells how much memory is in use")
+@pytest.mark.skipif(ENGINE != "c", reason="the reference engine leaves it to libssl's mode")
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="this libc does not tell how much is in use")
+@pytest.mark.parametrize("mode", [0, SSL.MODE_RELEASE_BUFFERS])
+def test_idle_connections_have_no_buffers(client: SSL.Context, server: SSL.Context, crowd: Crowd, mode: int) -> None:
+    """Whatever the mode: 60 connections take 17 KiB each (33 since OpenSSL 3.2), and not the 33 more of two buffers."""
+    for context in (client, server):
+        context.set_mode(mode)
+    crowd.work()
+    before = allocated()
+    pairs = [Pair(client, server).handshake() for _ in range(30)]
+    for one in pairs:
+        assert one.server.receive_data(one.client.send_data(LONG)) == LONG
+        assert one.client.receive_data(one.server.send_data(LONG)) == LONG
+    crowd.work()  # as many are warm as before
+    assert (allocated() - before) / 60 < 45 * 1024
+
+
+def test_threads_beside_each_other(client: SSL.Context, server: SSL.Context) -> None:
+    """Connections are made, used, left alone and dropped in four threads; together they are too many to be warm."""
+    problems: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            held = [Pair(client, server).handshake() for _ in range(8)]
+            for turn in range(60):
+                one = held[turn % 8]
+                assert one.server.receive_data(one.client.send_data(LONG)) == LONG
+                assert one.client.receive_data(one.server.send_data(b"small")) == b"small"
+                if turn % 5 == 0:
+                    held[(turn + 4) % 8] = Pair(client, server).handshake()
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+    assert problems == []
