@@ -7,8 +7,8 @@
  * up.  Every buffer has just the size that is told, so that AddressSanitizer sees each byte too many.
  *
  * What must hold: no operation leaves an error in the queue, or counts more bytes than there was room for.  An engine
- * that says it is dry has nothing to read.  One end at a time is warm, so the other has lost its buffers.  What is received is what was sent, in its order, whatever was done to the
- * ciphertext; and if nothing was done to it, all of it comes.
+ * that says it is dry has nothing to read.  What is received is what was sent, in its order, whatever was done to the
+ * ciphertext; and if nothing was done to it, all of it comes.  One end at a time is warm, so the other has no buffers.
  *
  * Randomness is not random, so that what is found is found again.
  */
@@ -137,7 +137,10 @@ struct obio_guard {
 
 int obio_guard_try(obio_guard *guard)
 {
-    return !guard->is_taken++;
+    if (guard->is_taken)
+        return 0;
+    guard->is_taken = 1;
+    return 1;
 }
 
 void obio_guard_leave(obio_guard *guard)
