@@ -2,7 +2,6 @@
 
 from openssl_bio._core._lib import ffi as _ffi
 from openssl_bio._core._lib import lib as _lib
-from openssl_bio.pyopenssl import _views  # noqa: F401 - the other face finds it then
 from openssl_bio.pyopenssl._connection import Connection
 from openssl_bio.pyopenssl._constants import (
     DTLS_CLIENT_METHOD,
@@ -101,6 +100,7 @@ from openssl_bio.pyopenssl._constants import (
     X509VerificationCodes,
 )
 from openssl_bio.pyopenssl._context import Context
+from openssl_bio.pyopenssl._encoding import FILETYPE_ASN1, FILETYPE_PEM
 from openssl_bio.pyopenssl._errors import (
     Error,
     SysCallError,
@@ -110,7 +110,6 @@ from openssl_bio.pyopenssl._errors import (
     WantX509LookupError,
     ZeroReturnError,
 )
-from openssl_bio.pyopenssl._load import FILETYPE_ASN1, FILETYPE_PEM
 from openssl_bio.pyopenssl._name import X509Name
 from openssl_bio.pyopenssl._pkey import PKey
 from openssl_bio.pyopenssl._session import Session

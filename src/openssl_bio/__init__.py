@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from openssl_bio._as_pyopenssl import install_as_pyopenssl
     from openssl_bio._core.client_hello import ClientHello, ClientHelloError, parse_client_hello
     from openssl_bio._core.credential import Credential
+    from openssl_bio._core.load_errors import LoadError
     from openssl_bio._core.providers import fips_enabled, load_provider
     from openssl_bio._core.replay import RedisReplayGuard, ReplayGuard
     from openssl_bio._core.session_cache import SessionCache
     from openssl_bio._core.session_store import MemorySessionStore, RedisSessionStore, SessionStore
     from openssl_bio._core.shared_keys import RedisTicketKeys
-    from openssl_bio._core.sources import LoadError
     from openssl_bio._core.suspension import SUSPEND, Suspended
     from openssl_bio._core.ticket_keys import TicketKey, TicketKeys
     from openssl_bio._core.trust_store import TrustStore
@@ -60,7 +60,7 @@ _HOMES = {
     "ClientHello": "openssl_bio._core.client_hello",
     "ClientHelloError": "openssl_bio._core.client_hello",
     "Credential": "openssl_bio._core.credential",
-    "LoadError": "openssl_bio._core.sources",
+    "LoadError": "openssl_bio._core.load_errors",
     "SessionCache": "openssl_bio._core.session_cache",
     "SessionStore": "openssl_bio._core.session_store",
     "MemorySessionStore": "openssl_bio._core.session_store",

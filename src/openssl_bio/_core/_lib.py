@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from importlib.machinery import ExtensionFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from types import TracebackType
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
@@ -73,11 +72,9 @@ def called_by_c(name: str, fails: int | None, keep: Callable[..., None]) -> Call
 def load_engine() -> Any:
     """The C engine: a second module in the shared object of the first, so that both are on one libssl."""
     name, path = "openssl_bio._engine", _openssl.__file__
-    spec = spec_from_file_location(name, path, loader=ExtensionFileLoader(name, path))
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    loader = ExtensionFileLoader(name, path)
+    module = loader.create_module(ModuleSpec(name, loader, origin=path))
+    loader.exec_module(module)
     return module
 
 

@@ -10,12 +10,12 @@ as if the chain had been accepted.  So that is an error, and the handshake ends.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.callbacks import entry_point, ssl_of
 from openssl_bio._core.pointers import certificates_in
+from openssl_bio._core.records import Record
 from openssl_bio._core.suspension import SUSPEND
 
 if TYPE_CHECKING:
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 __all__ = ["LIBCRYPTO", "Refusal", "Verifier", "install_verifier", "refusal_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Record):
     """What is wrong with a peer's chain: ``X509_V_ERR_*``, at which depth, for which name, and what the peer sent."""
 
-    code: int
-    depth: int
-    name: str | None  # the host that was verified
-    chain: list[CData]
+    __slots__ = ("chain", "code", "depth", "name")
+
+    def __init__(self, code: int, depth: int, name: str | None, chain: list[CData]) -> None:
+        self.code: Final = code
+        self.depth: Final = depth
+        self.name: Final = name  # the host that was verified
+        self.chain: Final = chain
 
     @property
     def message(self) -> str:
@@ -39,12 +41,14 @@ class Refusal:
         return ffi.string(lib.X509_verify_cert_error_string(self.code)).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Verifier:
+class Verifier(Record):
     """A user's judge of chains: ``judge(connection, chain, refusal or None)`` gives a bool, or SUSPEND."""
 
-    judge: Callable[[Any, list[CData], Refusal | None], Any]
-    replaces: bool = False  # libcrypto is not asked
+    __slots__ = ("judge", "replaces")
+
+    def __init__(self, judge: Callable[[Any, list[CData], Refusal | None], Any], replaces: bool = False) -> None:
+        self.judge: Final = judge
+        self.replaces: Final = replaces  # libcrypto is not asked
 
     def __call__(self, connection: Any, chain: list[CData], refusal: Refusal | None) -> Any:
         return self.judge(connection, chain, refusal)

@@ -14,16 +14,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.chains import Verifier, install_verifier
 from openssl_bio._core.context import ContextCore, Generation
 from openssl_bio._core.cork import Corkable
-from openssl_bio._core.credential import Credential
 from openssl_bio._core.engines import Queue
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.getters import Getters
@@ -32,14 +29,19 @@ from openssl_bio._core.hosts import address_of
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.own_trust import OwnTrust
 from openssl_bio._core.pointers import own
-from openssl_bio._core.pump import SocketPump
+from openssl_bio._core.records import replace
 from openssl_bio._core.resumption import bound, remembered
-from openssl_bio._core.session import SessionCore
 from openssl_bio._core.suspension import Suspendable
 from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.twins import Call, TwinSettings, names_in
 from openssl_bio._core.verification import Demand, session_id_context
 from openssl_bio._core.views import original_of
+
+if TYPE_CHECKING:
+    from openssl_bio._core.bio import ByteBox
+    from openssl_bio._core.credential import Credential
+    from openssl_bio._core.pump import SocketPump
+    from openssl_bio._core.session import SessionCore
 
 R = TypeVar("R")
 

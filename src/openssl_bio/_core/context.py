@@ -16,8 +16,7 @@ Invariants: ``_generation`` is None or agrees with ``_settings``; no user code r
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.chains import Verifier, install_verifier
@@ -25,11 +24,14 @@ from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.pointers import own
-from openssl_bio._core.session_cache import SessionCache
+from openssl_bio._core.records import Record, replace
 from openssl_bio._core.trust import Trust
-from openssl_bio._core.trust_store import TrustStore, trust_of
 from openssl_bio._core.twins import Call, TwinSettings, names_in
 from openssl_bio._core.verification import Demand, same, store_digest, trust_digest
+
+if TYPE_CHECKING:
+    from openssl_bio._core.session_cache import SessionCache
+    from openssl_bio._core.trust_store import TrustStore
 
 # Resumption fails in libssl on a server that verifies its clients and has no session id context.
 DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
@@ -40,32 +42,51 @@ _IN_DEMAND = frozenset({"verify", "verifier"})
 _SHARED = frozenset({"ticket_keys", "session_store"})
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Record):
     """One recorded setting: its value, and what applies it to a fresh SSL_CTX."""
 
-    value: Any
-    apply: Callable[[CData], object]
-    trust: bool = False  # it says how the peer is verified
+    __slots__ = ("apply", "trust", "value")
+
+    def __init__(self, value: Any, apply: Callable[[CData], object], trust: bool = False) -> None:
+        self.value: Final = value
+        self.apply: Final = apply
+        self.trust: Final = trust  # it says how the peer is verified
 
 
-@dataclass(slots=True)
 class Generation:
     """One compiled SSL_CTX, its callbacks, and the store that it trusts."""
 
-    ctx: CData
-    store: CData
-    identity: Identity
-    callbacks: dict[str, Callable[..., Any]] = field(default_factory=dict)
-    settings: dict[str, Setting] = field(default_factory=dict)  # what it was compiled from, once it is used
-    used: bool = False
-    trust_epoch: int = 0  # higher than the last generation's if trust or verification changed between them
-    demand: Demand = field(default_factory=Demand)
-    session_id_context: bytes = DEFAULT_SESSION_ID_CONTEXT
-    address: int = field(init=False)  # of the SSL_CTX
+    __slots__ = (
+        "address",
+        "callbacks",
+        "ctx",
+        "demand",
+        "identity",
+        "session_id_context",
+        "settings",
+        "store",
+        "trust_epoch",
+        "used",
+    )
 
-    def __post_init__(self) -> None:
-        self.address = int(ffi.cast("uintptr_t", self.ctx))
+    def __init__(self, ctx: CData, store: CData, identity: Identity, callbacks: dict[str, Callable[..., Any]]) -> None:
+        self.ctx = ctx
+        self.address = int(ffi.cast("uintptr_t", ctx))
+        self.store = store
+        self.identity = identity
+        self.callbacks = callbacks
+        self.settings: dict[str, Setting] = {}  # what it was compiled from, once it is used
+        self.used = False
+        self.trust_epoch = 0  # higher than the last generation's if trust or verification changed between them
+        self.demand = Demand()
+        self.session_id_context = DEFAULT_SESSION_ID_CONTEXT
+
+    def over_again(self, ctx: CData) -> Generation:
+        """The same on another SSL_CTX, with callbacks of its own."""
+        twin = Generation(ctx, self.store, self.identity, dict(self.callbacks))
+        twin.settings, twin.used, twin.trust_epoch = self.settings, self.used, self.trust_epoch
+        twin.demand, twin.session_id_context = self.demand, self.session_id_context
+        return twin
 
 
 class ContextCore(TwinSettings):
@@ -122,7 +143,7 @@ class ContextCore(TwinSettings):
         """A used generation over again, for one connection to change."""
         with self._guard:
             ctx = self._new_ctx(generation.store, generation.identity, generation.settings)
-            twin = replace(generation, ctx=ctx, callbacks=dict(generation.callbacks))
+            twin = generation.over_again(ctx)
             self._name_sessions(twin)
             return twin
 
@@ -314,6 +335,8 @@ class ContextCore(TwinSettings):
 
         Its certificates are not copied.  What is added to the store or to the context later is not seen by the other.
         """
+        from openssl_bio._core.trust_store import trust_of
+
         self._trust.adopt(trust_of(store))
 
     def _set_copied(

@@ -17,11 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from openssl_bio._core.engine import RECORD
 from openssl_bio._core.engines import Engine
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.guard import NOT_IN_A_CALLBACK
-from openssl_bio._core.pointers import BytesLike
+from openssl_bio._core.pointers import RECORD, BytesLike
 from openssl_bio._core.views import original_of
 
 __all__ = ["Corkable"]

@@ -15,11 +15,10 @@ from typing import NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import Kind, Outcome, clean_queue, take_queue
+from openssl_bio._core.load_errors import LOAD_ERRORS, LoadError
 from openssl_bio._core.pointers import own
 from openssl_bio._core.sources import (
-    LOAD_ERRORS,
     Loaded,
-    LoadError,
     Passphrase,
     Source,
     certificates_of,

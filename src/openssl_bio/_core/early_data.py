@@ -15,9 +15,8 @@ from collections.abc import Callable
 
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.connection import ConnectionCore
-from openssl_bio._core.engine import PIECE
 from openssl_bio._core.errors import ABORTED, classify
-from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
+from openssl_bio._core.pointers import PIECE, BytesLike, new_buffer, own, taken
 
 __all__ = ["EarlyData"]
 

@@ -47,12 +47,7 @@ from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.bio import ByteBox, Queue, foreign_bio
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NO_OTHER_ROLE, NOT_IN_A_CALLBACK, Guard, Unset
-from openssl_bio._core.pointers import BytesLike, new_buffer, own, taken
-
-# Answers are made in pieces: what a read allocates grows with what arrives, not with what was asked for.
-PIECE = 64 * 1024
-RECORD = 16 * 1024
-INT_MAX = 2**31 - 1
+from openssl_bio._core.pointers import INT_MAX, PIECE, RECORD, BytesLike, new_buffer, own, taken
 
 
 class _Pins:

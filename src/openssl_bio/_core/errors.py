@@ -14,12 +14,12 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.records import Record
 
 
 class Kind(Enum):
@@ -53,28 +53,32 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorRecord:
+class ErrorRecord(Record):
     """One entry of OpenSSL's queue: its code, and the texts that belong to it ("" where there is none)."""
 
-    code: int
-    library: str
-    reason: str
-    data: str = ""
+    __slots__ = ("code", "data", "library", "reason")
+
+    def __init__(self, code: int, library: str, reason: str, data: str = "") -> None:
+        self.code: Final = code
+        self.library: Final = library
+        self.reason: Final = reason
+        self.data: Final = data
 
     def says(self, library: int, *reasons: int) -> bool:
         """Whether it is one of these reasons (``XXX_R_*``, ``ERR_R_*``) of a library (``ERR_LIB_*``)."""
         return lib.ERR_GET_LIB(self.code) == library and lib.ERR_GET_REASON(self.code) in reasons
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Record):
     """How one call ended. ``detail`` is our own sentence, for the message: a path, the name of what was wrong."""
 
-    kind: Kind
-    records: tuple[ErrorRecord, ...] = ()
-    errno: int = 0
-    detail: str = ""
+    __slots__ = ("detail", "errno", "kind", "records")
+
+    def __init__(self, kind: Kind, records: tuple[ErrorRecord, ...] = (), errno: int = 0, detail: str = "") -> None:
+        self.kind: Final = kind
+        self.records: Final = records
+        self.errno: Final = errno
+        self.detail: Final = detail
 
 
 def _text(string: CData) -> str:

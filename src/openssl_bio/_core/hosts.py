@@ -6,8 +6,6 @@ Theory of operation.  Which of the two a host is decides what a certificate has 
 
 from __future__ import annotations
 
-import ipaddress
-
 __all__ = ["address_of"]
 
 
@@ -15,6 +13,8 @@ def address_of(host: str) -> str | None:
     """An IP address in its usual form, None for anything else."""
     if ":" not in host and not host[-1:].isdigit():
         return None
+    import ipaddress
+
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:

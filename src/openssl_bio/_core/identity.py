@@ -9,21 +9,28 @@ certificate and its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.credential import Credential
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.pointers import own
+from openssl_bio._core.records import Record, replace
+
+if TYPE_CHECKING:
+    from openssl_bio._core.credential import Credential
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Slot:
+class Slot(Record):
     """What belongs to one type of key."""
 
-    certificate: CData | None = None
-    key: CData | None = None
-    chain: tuple[CData, ...] = ()
+    __slots__ = ("certificate", "chain", "key")
+
+    def __init__(
+        self, certificate: CData | None = None, key: CData | None = None, chain: tuple[CData, ...] = ()
+    ) -> None:
+        self.certificate: Final = certificate
+        self.key: Final = key
+        self.chain: Final = chain
 
     @property
     def matches(self) -> bool:
@@ -44,13 +51,17 @@ class Slot:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Identity:
+class Identity(Record):
     """Slots by type of key, the one set last at the end, and certificates sent with any of them."""
 
-    slots: tuple[tuple[int, Slot], ...] = ()
-    extra: tuple[CData, ...] = ()
-    alone: bool = False  # on one connection: without what its context has for other types of key
+    __slots__ = ("alone", "extra", "slots")
+
+    def __init__(
+        self, slots: tuple[tuple[int, Slot], ...] = (), extra: tuple[CData, ...] = (), alone: bool = False
+    ) -> None:
+        self.slots: Final = slots
+        self.extra: Final = extra
+        self.alone: Final = alone  # on one connection: without what its context has for other types of key
 
     @property
     def complete(self) -> bool:
@@ -72,6 +83,8 @@ class Identity:
     @classmethod
     def of(cls, credentials: Sequence[Credential]) -> Identity:
         """The identity that has these alone. TypeError and ValueError as `TwinSettings.use_credentials` says."""
+        from openssl_bio._core.credential import Credential
+
         slots: dict[int, Slot] = {}
         for credential in credentials:
             if not isinstance(credential, Credential):

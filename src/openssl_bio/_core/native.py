@@ -9,7 +9,6 @@ exceptions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib, load_engine
@@ -40,6 +39,7 @@ else:
 
 
 _SSL = ffi.typeof("SSL *")
+_VARIADIC = 0x04 | 0x08  # inspect.CO_VARARGS and CO_VARKEYWORDS
 
 
 def owner_of(ssl: CData) -> Any:
@@ -117,6 +117,15 @@ def serve(face: type[Engine | Queue], names: Iterable[str]) -> None:
 
 
 def _plain_signature(function: Any) -> str:
-    """The parameters as C methods have them in their documentation: without annotations, the first one marked."""
-    bare = [p.replace(annotation=Parameter.empty) for p in signature(function).parameters.values()]
-    return "($" + str(Signature(bare))[1:]
+    """The parameters as C methods have them in their documentation: without annotations, the first one marked.
+
+    `inspect` would tell them, but takes as long to import as all of this package.
+    """
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    assert not code.co_kwonlyargcount
+    assert not code.co_flags & _VARIADIC
+    values = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    texts = [f"{name}={values[name]!r}" if name in values else name for name in names]
+    texts[code.co_posonlyargcount : code.co_posonlyargcount] = ["/"] if code.co_posonlyargcount else []
+    return f"(${', '.join(texts)})"

@@ -11,17 +11,17 @@ on a client by `Demand.missing`, on a server by the session id context, which ha
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.engines import Guard
 from openssl_bio._core.errors import ErrorTable
-from openssl_bio._core.trust_store import TrustStore, trust_of
+from openssl_bio._core.records import replace
 from openssl_bio._core.verification import Demand, store_digest
 
 if TYPE_CHECKING:
     from openssl_bio._core.context import Generation
+    from openssl_bio._core.trust_store import TrustStore
 
 __all__ = ["OwnTrust"]
 
@@ -49,6 +49,8 @@ class OwnTrust:
         It stays in force when the connection is given another context. The flags of verification are the connection's
         and the store's together. Source: ``SSL_set1_verify_cert_store``, ``SSL_set1_chain_cert_store``.
         """
+        from openssl_bio._core.trust_store import trust_of
+
         shared = trust_of(store).shared()
         with self._guard:
             if not (self._is_choosing or self._is_told_client_hello):

@@ -16,6 +16,11 @@ from openssl_bio._core.errors import ErrorTable
 
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 
+# Answers are made in pieces: what a read allocates grows with what arrives, not with what was asked for.
+PIECE = 64 * 1024
+RECORD = 16 * 1024
+INT_MAX = 2**31 - 1
+
 # ``ffi.new`` for what C will fill in: it holds what was in memory before.
 new_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
 

@@ -12,7 +12,7 @@ import os
 
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.errors import Kind, Outcome, clean_queue, take_queue
-from openssl_bio._core.sources import LOAD_ERRORS
+from openssl_bio._core.load_errors import LOAD_ERRORS
 
 __all__ = ["fips_enabled", "load_provider"]
 

@@ -23,12 +23,15 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.engine import Engine
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.pointers import new_uncleared, own
+from openssl_bio._core.records import Record
+
+if TYPE_CHECKING:
+    from openssl_bio._core.engine import Engine
 
 HEADER = 5  # bytes before the body of a TLS record
 LARGEST = 1 << 16  # bytes that one read may bring: a datagram, or a record's body
@@ -48,11 +51,14 @@ def _sends_tickets(ssl: CData) -> bool:
     return bool(lib.SSL_is_server(ssl)) and lib.SSL_version(ssl) == lib.TLS1_3_VERSION
 
 
-class _Framing(NamedTuple):
+class _Framing(Record):
     """Where in the stream of records we are: what libssl would ask for next."""
 
-    header: bytes = b""  # as far as it has come
-    wanted: int = HEADER  # bytes that are missing from the header, or from the body
+    __slots__ = ("header", "wanted")
+
+    def __init__(self, header: bytes = b"", wanted: int = HEADER) -> None:
+        self.header: Final = header  # as far as it has come
+        self.wanted: Final = wanted  # bytes that are missing from the header, or from the body
 
     def after(self, data: bytes) -> _Framing:
         """Where we are when these bytes, ``wanted`` at most, have come."""

@@ -20,9 +20,9 @@ from typing import Any, Protocol, Self
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.fuse import Fuse
+from openssl_bio._core.load_errors import LOAD_ERRORS
 from openssl_bio._core.pointers import new_buffer, taken
 from openssl_bio._core.session_store import client_of
-from openssl_bio._core.sources import LOAD_ERRORS
 
 __all__ = ["RedisReplayGuard", "ReplayGuard", "SafeGuard", "refuse_other_than_guards"]
 

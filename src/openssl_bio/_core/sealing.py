@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.errors import clean_queue
+from openssl_bio._core.load_errors import LOAD_ERRORS
 from openssl_bio._core.pointers import new_buffer, taken
-from openssl_bio._core.sources import LOAD_ERRORS
 
 __all__ = ["checked_key", "seal", "unseal"]
 

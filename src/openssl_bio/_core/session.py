@@ -2,39 +2,27 @@
 
 Theory of operation.  libssl changes a session object that a connection uses (a failing connection spoils it), so a
 connection that resumes is given a copy, and the value that the user holds stays as it was.  libssl trusts a session
-only together with the context it was made with, so it remembers its context, and what its connection verified.
-
-What was verified means nothing in another process, where other authorities may be trusted.  So a session that travels
-(`encode`, `decode`) has no context, and takes the certificates along that its server had shown: the connection that is
-to resume it verifies them once more, as if the server had shown them again.  It also remembers the server name it was
-made with and which certificate of its own the client had; a connection with others is another client, or talks to
-another server.  Whoever can change the bytes can replace all of that, hence the key.
+only together with the context it was made with, so it remembers its context, and what its connection verified.  How it
+gets to another process is in `travel`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import struct
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorTable, clean_queue
-from openssl_bio._core.pem import certificate_der, load_certificate
-from openssl_bio._core.pointers import new_buffer, own, taken
-from openssl_bio._core.sealing import checked_key, seal, unseal
-from openssl_bio._core.sources import LOAD_ERRORS, LoadError
+from openssl_bio._core.pointers import new_buffer, taken
 
 if TYPE_CHECKING:
     from openssl_bio._core.context import ContextCore
     from openssl_bio._core.verification import Demand
 
-__all__ = ["SessionCore", "SessionValue", "decode", "digest_of", "encode", "from_der", "ticket_of", "to_der"]
+__all__ = ["SessionCore", "SessionValue", "digest_of", "ticket_of"]
 
-_OPEN = b"openssl_bio session 1 open\n"
-_SEALED = b"openssl_bio session 1 sealed\n"
-_CHECKSUM = hashlib.sha256().digest_size
+_SHA256 = 32  # bytes
 # RFC 8446, section 4.6.1: no TLS 1.3 ticket is used for longer, whatever the server said.
 _WEEK = 7 * 24 * 3600
 
@@ -95,94 +83,13 @@ def ticket_of(session: CData) -> bytes:
     return _bytes_from(session, lib.SSL_SESSION_get0_ticket)
 
 
-def to_der(session: CData) -> bytes:
-    """An ``SSL_SESSION`` in DER, secrets included."""
-    with clean_queue:
-        size = lib.i2d_SSL_SESSION(session, ffi.NULL)
-        LOAD_ERRORS.check(size > 0, "the session cannot be encoded: it was not made by a handshake")
-        buffer = new_buffer(size)
-        written = lib.i2d_SSL_SESSION(session, ffi.new("unsigned char **", buffer))
-        LOAD_ERRORS.check(written == size, "the session cannot be encoded")
-        return taken(buffer, size)
-
-
-def from_der(data: bytes) -> CData:
-    """An owned ``SSL_SESSION``; `LoadError` if these bytes are none, or one of a cipher that is not there."""
-    with clean_queue:
-        memory = ffi.from_buffer("unsigned char[]", data)
-        cursor = ffi.new("unsigned char **", memory)
-        session = lib.d2i_SSL_SESSION(ffi.NULL, cursor, len(data))
-        owned = own(session, lib.SSL_SESSION_free, LOAD_ERRORS, "the bytes are no session that this OpenSSL can read")
-        if cursor[0] != memory + len(data):
-            raise LoadError("there is something behind the session")
-        return owned
-
-
 def digest_of(certificate: CData, errors: ErrorTable) -> bytes:
     """The SHA-256 of an X509; b"" for NULL."""
     if certificate == ffi.NULL:
         return b""
-    buffer = new_buffer(_CHECKSUM)
+    buffer = new_buffer(_SHA256)
     errors.check(lib.obio_certificate_digest(certificate, buffer), "X509_digest")
-    return taken(buffer, _CHECKSUM)
-
-
-def encode(core: SessionCore, key: bytes | None) -> bytes:
-    """A session for another process; encrypted and authenticated if there is a key."""
-    name = [] if core.server_name is None else [core.server_name]
-    fields = [
-        to_der(core.session),
-        core.identity,
-        *(certificate_der(certificate, LOAD_ERRORS) for certificate in core.chain),
-    ]
-    body = bytes([len(name)]) + b"".join(struct.pack(">I", len(field)) + field for field in [*name, *fields])
-    if key is not None:
-        return _SEALED + seal(checked_key(key), body, _SEALED)
-    return _OPEN + body + hashlib.sha256(_OPEN + body).digest()
-
-
-def decode(data: bytes, key: bytes | None) -> SessionCore:
-    """What `encode` was given, without a context; `LoadError` for anything else."""
-    try:
-        has_name, *fields = _fields(_opened(data, key))
-        name = fields.pop(0) if has_name else None
-        der, identity = fields.pop(0), fields.pop(0)
-    except (struct.error, IndexError):
-        raise LoadError("the session's bytes are cut") from None
-    certificates = tuple(load_certificate(one, False, LOAD_ERRORS, "a certificate of the session") for one in fields)
-    return SessionCore(from_der(der), None, 0, None, certificates, name, identity)
-
-
-def _opened(data: bytes, key: bytes | None) -> bytes:
-    if data.startswith(_SEALED):
-        if key is None:
-            raise LoadError("the session is encrypted: its key is needed")
-        body = unseal(checked_key(key), data[len(_SEALED) :], _SEALED)
-        if body is None:
-            raise LoadError("the session was changed, or encrypted with another key")
-        return body
-    if not data.startswith(_OPEN):
-        raise LoadError("these are not the bytes of a session")
-    if key is not None:
-        raise LoadError("the session is not encrypted, though there is a key: anybody could have made it")
-    body, checksum = data[len(_OPEN) : -_CHECKSUM], data[-_CHECKSUM:]
-    if hashlib.sha256(_OPEN + body).digest() != checksum:
-        raise LoadError("the session's bytes were changed or cut")
-    return body
-
-
-def _fields(body: bytes) -> list[Any]:
-    """Whether there is a name, and the fields."""
-    found: list[Any] = [bool(body[0])]
-    at = 1
-    while at < len(body):
-        (size,) = struct.unpack_from(">I", body, at)
-        field = body[at + 4 : at + 4 + size]
-        if len(field) < size:
-            raise LoadError("the session's bytes are cut")
-        found.append(field)
-        at += 4 + size
-    return found
+    return taken(buffer, _SHA256)
 
 
 class SessionValue:
@@ -213,6 +120,8 @@ class SessionValue:
         a private key. ValueError if no handshake has made the session.
         """
         core = self._made()
+        from openssl_bio._core.travel import encode
+
         return encode(core, key)
 
     @classmethod
@@ -228,6 +137,8 @@ class SessionValue:
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"the bytes of a session are needed, not {type(data).__name__}")
+        from openssl_bio._core.travel import decode
+
         return cls._wrap(decode(bytes(data), key))
 
     def __reduce_ex__(self, _protocol: object) -> NoReturn:

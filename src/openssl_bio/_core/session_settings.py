@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.context import ContextCore
-from openssl_bio._core.replay import ReplayGuard, SafeGuard, refuse_other_than_guards
 from openssl_bio._core.resumption import server_key
-from openssl_bio._core.session import SessionCore, to_der
-from openssl_bio._core.session_cache import SessionCache
-from openssl_bio._core.session_store import SafeStore, SessionStore, refuse_other_than_stores
-from openssl_bio._core.ticket_keys import TicketKeys
 
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
+    from openssl_bio._core.replay import ReplayGuard
+    from openssl_bio._core.session import SessionCore
+    from openssl_bio._core.session_cache import SessionCache
+    from openssl_bio._core.session_store import SessionStore
+    from openssl_bio._core.ticket_keys import TicketKeys
 
 __all__ = ["SessionSettings"]
 
@@ -38,6 +38,9 @@ class SessionSettings(ContextCore):
         store that fails is left alone for a second, with a line in the log ``openssl_bio.sessions``; handshakes go on.
         Source: ``SSL_CTX_sess_set_get_cb``.
         """
+        from openssl_bio._core.session_store import SafeStore, refuse_other_than_stores
+        from openssl_bio._core.travel import to_der
+
         refuse_other_than_stores(store)
         safe = None if store is None else SafeStore(store)
         handle = ffi.NULL if safe is None else ffi.new_handle(safe)
@@ -69,6 +72,8 @@ class SessionSettings(ContextCore):
         that fails rejects early data, and is left alone for a second, with a line in the log ``openssl_bio.sessions``.
         Source: ``SSL_OP_NO_ANTI_REPLAY`` and ``SSL_set_allow_early_data_cb``.
         """
+        from openssl_bio._core.replay import SafeGuard, refuse_other_than_guards
+
         refuse_other_than_guards(guard)
         allows = None if guard is None else SafeGuard(guard).allows
 
@@ -85,6 +90,8 @@ class SessionSettings(ContextCore):
         clients are the same.
         Source: ``SSL_CTX_set_tlsext_ticket_key_evp_cb``; neither pyOpenSSL nor Python's ``ssl`` has such a method.
         """
+        from openssl_bio._core.ticket_keys import TicketKeys
+
         if not isinstance(keys, TicketKeys | None):
             raise TypeError(f"keys must be TicketKeys or None, not {type(keys).__name__}")
         errors, on = self._errors, keys is not None

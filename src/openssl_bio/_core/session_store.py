@@ -21,7 +21,7 @@ from typing import Any, Protocol, Self
 from openssl_bio._core._lib import CData
 from openssl_bio._core.fuse import Fuse
 from openssl_bio._core.sealing import checked_key, seal, unseal
-from openssl_bio._core.session import from_der
+from openssl_bio._core.travel import from_der
 
 __all__ = ["MemorySessionStore", "RedisSessionStore", "SafeStore", "SessionStore", "client_of"]
 

@@ -29,10 +29,10 @@ from typing import Any, Self
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.fuse import told
+from openssl_bio._core.load_errors import LOAD_ERRORS, LoadError
 from openssl_bio._core.pointers import taken
 from openssl_bio._core.sealing import checked_key
 from openssl_bio._core.session_store import client_of
-from openssl_bio._core.sources import LOAD_ERRORS, LoadError
 from openssl_bio._core.ticket_keys import TicketKeys, new_ring
 
 __all__ = ["RedisTicketKeys"]

@@ -12,19 +12,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.errors import ErrorRecord, ErrorTable, Outcome, clean_queue, take_queue
+from openssl_bio._core.errors import clean_queue, take_queue
+from openssl_bio._core.load_errors import LOAD_ERRORS, LoadError
 from openssl_bio._core.passphrase import NO_PASSPHRASE, PassphraseRequest
 from openssl_bio._core.pem import input_bio, load_certificates, load_private_key
 from openssl_bio._core.pointers import own, taken_certificates
+from openssl_bio._core.records import Record
 from openssl_bio._core.uris import is_uri, load_uri
 
 __all__ = [
-    "LOAD_ERRORS",
-    "LoadError",
     "Loaded",
     "Passphrase",
     "Source",
@@ -50,30 +49,14 @@ _OF_OBJECTS = (
 )
 
 
-class LoadError(ValueError):
-    """A certificate, a key or a chain cannot be used; the message says which, and why."""
-
-    __module__ = "openssl_bio"
-
-    _records: tuple[ErrorRecord, ...] = ()  # what OpenSSL said, for a face that tells it in another way
-
-
-def _load_error(outcome: Outcome) -> BaseException:
-    reasons = "; ".join(f"{record.library}: {record.reason}" for record in outcome.records if record.reason)
-    error = LoadError(f"{outcome.detail} ({reasons})" if reasons else outcome.detail)
-    error._records = outcome.records
-    return error
-
-
-LOAD_ERRORS = ErrorTable(_load_error)
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Record):
     """What one source has: certificates, the first of which a key belongs to if there is one, and that key."""
 
-    certificates: tuple[CData, ...] = ()
-    key: CData | None = None
+    __slots__ = ("certificates", "key")
+
+    def __init__(self, certificates: tuple[CData, ...] = (), key: CData | None = None) -> None:
+        self.certificates: Final = certificates
+        self.key: Final = key
 
 
 def certificates_of(source: Source, what: str) -> tuple[CData, ...]:

@@ -17,9 +17,9 @@ from typing import NamedTuple, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
+from openssl_bio._core.load_errors import LOAD_ERRORS, LoadError
 from openssl_bio._core.pointers import new_buffer, own, taken
 from openssl_bio._core.sealing import checked_key
-from openssl_bio._core.sources import LOAD_ERRORS, LoadError
 
 __all__ = ["TicketKey", "TicketKeys", "checked_ticket_key", "new_ring"]
 

@@ -12,11 +12,10 @@ from typing import NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
+from openssl_bio._core.load_errors import LOAD_ERRORS, LoadError
 from openssl_bio._core.pem import input_bio
 from openssl_bio._core.pointers import own
 from openssl_bio._core.sources import (
-    LOAD_ERRORS,
-    LoadError,
     Source,
     certificates_of,
     content_of,

@@ -10,19 +10,19 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib, needs
 from openssl_bio._core.chains import Verifier
-from openssl_bio._core.choices import install_certificate, install_client_hello
-from openssl_bio._core.credential import Credential
 from openssl_bio._core.errors import ErrorTable
-from openssl_bio._core.guard import Guard
 from openssl_bio._core.identity import Identity, copied_certificate, shared_key
 from openssl_bio._core.pointers import own
-from openssl_bio._core.pre_shared_keys import ASKS_CLIENTS, ASKS_SERVERS
+from openssl_bio._core.records import replace
 from openssl_bio._core.views import seen_as
+
+if TYPE_CHECKING:
+    from openssl_bio._core.credential import Credential
+    from openssl_bio._core.guard import Guard
 
 Call = Callable[[CData], Any]
 
@@ -295,6 +295,8 @@ class TwinSettings(ABC):
 
     def _on_psk_client(self, callback: Callable[..., Any] | None, value: object) -> None:
         """Ask ``callback(connection, hint or None)`` for an identity and a key; None for nobody."""
+        from openssl_bio._core.pre_shared_keys import ASKS_CLIENTS
+
         old, new = (ffi.NULL, ffi.NULL) if callback is None else ASKS_CLIENTS
 
         def on_context(ctx: CData) -> None:
@@ -309,6 +311,8 @@ class TwinSettings(ABC):
 
     def _on_psk_server(self, callback: Callable[..., Any] | None, value: object, hint: bytes | None) -> None:
         """Ask ``callback(connection, identity)`` for the key; None for nobody."""
+        from openssl_bio._core.pre_shared_keys import ASKS_SERVERS
+
         old, new = (ffi.NULL, ffi.NULL) if callback is None else ASKS_SERVERS
         text = ffi.NULL if hint is None else hint
 
@@ -347,9 +351,13 @@ class TwinSettings(ABC):
         self._set_callback("servername", callback, value, install)
 
     def _on_client_hello(self, callback: Callable[..., Any], value: object) -> None:
+        from openssl_bio._core.choices import install_client_hello
+
         self._set_callback("client_hello", callback, value, install_client_hello)
 
     def _on_certificate(self, callback: Callable[..., Any], value: object) -> None:
+        from openssl_bio._core.choices import install_certificate
+
         self._set_callback("certificate", callback, value, install_certificate)
 
     def _on_alpn_select(self, callback: Callable[..., Any], value: object) -> None:

@@ -8,7 +8,6 @@ EVP_PKEY refers to it, and libssl signs with it as with any other.
 from __future__ import annotations
 
 import os
-import re
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome, clean_queue, take_queue
@@ -18,13 +17,15 @@ from openssl_bio._core.pointers import own
 __all__ = ["is_known_uri", "is_uri", "load_uri"]
 
 # RFC 3986, 3.1; one letter is a drive of Windows.
-_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
+_SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]+:"
 _MOST = 1000  # objects; a token may have many
 
 
 def is_uri(source: object) -> bool:
     """Whether a str is a URI and not the path of a file that is there."""
-    return isinstance(source, str) and _SCHEME.match(source) is not None and not os.path.exists(source)
+    import re
+
+    return isinstance(source, str) and re.match(_SCHEME, source) is not None and not os.path.exists(source)
 
 
 def is_known_uri(source: object) -> bool:

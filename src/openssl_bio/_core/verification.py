@@ -8,16 +8,16 @@ server connection whose demand is its own therefore gets a session id context of
 
 from __future__ import annotations
 
-import hashlib
 import os
-from dataclasses import dataclass
 from types import MethodType
-from typing import Any
+from typing import Any, Final
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.pointers import new_buffer, taken
+from openssl_bio._core.records import Record
 
+_SHA256 = 32  # bytes
 _BITS = lib.SSL_VERIFY_PEER | lib.SSL_VERIFY_FAIL_IF_NO_PEER_CERT
 
 
@@ -30,22 +30,34 @@ def same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and isinstance(left, int | bytes | str | MethodType) and left == right
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Demand:
+class Demand(Record):
     """``SSL_VERIFY_*`` bits, what tells the verify callback from another, the host that is verified, a depth, a level.
 
     The level is libssl's security level, which demands keys and signatures of some strength of a certificate.  An OCSP
     response comes with the certificate, and so with none when a session is resumed.
     """
 
-    mode: int = lib.SSL_VERIFY_NONE
-    callback: object = None
-    host: str | None = None
-    depth: int | None = None  # the connection's own
-    verifier: object = None  # what tells the judge of whole chains from another
-    level: int = 0
-    staple: object = None  # what tells the judge of OCSP responses from another
-    trust: object = None  # the connection's own X509_STORE, unless it is the same as its context's
+    __slots__ = ("callback", "depth", "host", "level", "mode", "staple", "trust", "verifier")
+
+    def __init__(  # noqa: PLR0917 - a field each
+        self,
+        mode: int = lib.SSL_VERIFY_NONE,
+        callback: object = None,
+        host: str | None = None,
+        depth: int | None = None,
+        verifier: object = None,
+        level: int = 0,
+        staple: object = None,
+        trust: object = None,
+    ) -> None:
+        self.mode: Final = mode
+        self.callback: Final = callback
+        self.host: Final = host
+        self.depth: Final = depth  # the connection's own
+        self.verifier: Final = verifier  # what tells the judge of whole chains from another
+        self.level: Final = level
+        self.staple: Final = staple  # what tells the judge of OCSP responses from another
+        self.trust: Final = trust  # the connection's own X509_STORE, unless it is the same as its context's
 
     @property
     def verifies(self) -> bool:
@@ -95,16 +107,17 @@ def session_id_context(base: bytes, usual: Demand, demand: Demand, trust: object
         return base
     if not same((demand.callback, demand.verifier), (usual.callback, usual.verifier)):
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
+    import hashlib
+
     facts = (base, demand.mode, demand.host, demand.depth, demand.level, *([trust] if demand.trust is not None else []))
     return hashlib.sha256(repr(facts).encode()).digest()
 
 
 def store_digest(store: CData, errors: ErrorTable) -> bytes:
     """The SHA-256 of what is in an X509_STORE, in any order, and of how it says to verify."""
-    size = hashlib.sha256().digest_size
-    buffer = new_buffer(size)
+    buffer = new_buffer(_SHA256)
     errors.check(lib.obio_digest_store(store, buffer), "the digest of the trust store")
-    return taken(buffer, size)
+    return taken(buffer, _SHA256)
 
 
 def trust_digest(demand: Demand, trust_epoch: int, *facts: object) -> bytes:
@@ -114,6 +127,8 @@ def trust_digest(demand: Demand, trust_epoch: int, *facts: object) -> bytes:
     processes with the same settings. A verify callback is known there by its name alone; in one process, where another
     function of that name may take its place, the epoch tells.
     """
+    import hashlib
+
     verifier = demand.verifier
     callbacks = (demand.callback, *(verifier if isinstance(verifier, tuple) else (verifier,)))
     facts += (isinstance(verifier, tuple),)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ConnectionView", "ContextView", "original_of", "register", "seen_as", "share"]
 
-# The faces, and where they are.
-_MODULES = {"pyopenssl": "openssl_bio.SSL", "stdlib": "openssl_bio.stdlib"}
+# The faces, and what registers them.  A program with one face does not import it.
+_MODULES = {"pyopenssl": "openssl_bio.pyopenssl._views", "stdlib": "openssl_bio.stdlib._views"}
 # By face: what makes a view of a connection or a context that is another face's.
 _makers: dict[str, Callable[[Any], Any]] = {}
 

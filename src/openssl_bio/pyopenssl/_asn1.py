@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from openssl_bio._core._lib import CData, ffi, lib
@@ -23,7 +22,7 @@ __all__ = [
     "utc_text",
 ]
 
-_DIGITS = re.compile(rb"-?[0-9A-Fa-f]+", re.ASCII)
+_DIGITS = rb"-?[0-9A-Fa-f]+"
 
 
 def digest_named(name: str | bytes) -> CData:
@@ -66,7 +65,9 @@ def hex_value(text: bytes) -> int:
     """The number that hexadecimal digits stand for; ValueError if anything else is among them."""
     if not isinstance(text, bytes):
         raise TypeError("hex_str must be a byte string")
-    if not _DIGITS.fullmatch(text):
+    import re
+
+    if not re.fullmatch(_DIGITS, text):
         raise ValueError("bad hex string")
     return int(text, 16)
 

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 from openssl_bio._core._lib import CData
 from openssl_bio._core.callbacks import LONGEST_COOKIE
 from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
-from openssl_bio._core.client_hello import ClientHello
-from openssl_bio._core.credential import Credential
 from openssl_bio._core.pointers import BytesLike
-from openssl_bio._core.pre_shared_keys import HASHES, checked_hash, key_and_hash
-from openssl_bio._core.suspension import Suspend
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, c_string, function
 from openssl_bio.pyopenssl._connection_certificates import verification_error
@@ -21,20 +17,23 @@ from openssl_bio.pyopenssl._errors import VerificationError
 from openssl_bio.pyopenssl._x509 import X509
 
 if TYPE_CHECKING:
+    from openssl_bio._core.client_hello import ClientHello
+    from openssl_bio._core.credential import Credential
+    from openssl_bio._core.suspension import Suspend
     from openssl_bio.pyopenssl._connection import Connection
     from openssl_bio.pyopenssl._context import Context
 
-ChainCallback = Callable[["Connection", list[X509], VerificationError | None], "bool | Suspend"]
-ClientHelloCallback = Callable[
-    ["Connection", ClientHello], "Context | Credential | Sequence[Credential] | int | Suspend | None"
-]
-CertificateCallback = Callable[["Connection"], "Credential | Sequence[Credential] | Suspend | None"]
-# callback(connection, the server's hint or None): the identity, the key, and maybe its hash
-ClientKey = Callable[["Connection", bytes | None], tuple[bytes, BytesLike] | tuple[bytes, BytesLike, str]]
-# callback(connection, the client's identity): the key, or the key and its hash
-ServerKey = Callable[["Connection", bytes], BytesLike | tuple[BytesLike, str]]
-VerifierCallback = Callable[["Connection", list[X509]], "bool | Suspend"]
-VerifyCallback = Callable[["Connection", X509, int, int, int], bool]
+    ChainCallback = Callable[["Connection", list[X509], VerificationError | None], "bool | Suspend"]
+    ClientHelloCallback = Callable[
+        ["Connection", ClientHello], "Context | Credential | Sequence[Credential] | int | Suspend | None"
+    ]
+    CertificateCallback = Callable[["Connection"], "Credential | Sequence[Credential] | Suspend | None"]
+    # callback(connection, the server's hint or None): the identity, the key, and maybe its hash
+    ClientKey = Callable[["Connection", bytes | None], tuple[bytes, BytesLike] | tuple[bytes, BytesLike, str]]
+    # callback(connection, the client's identity): the key, or the key and its hash
+    ServerKey = Callable[["Connection", bytes], BytesLike | tuple[BytesLike, str]]
+    VerifierCallback = Callable[["Connection", list[X509]], "bool | Suspend"]
+    VerifyCallback = Callable[["Connection", X509, int, int, int], bool]
 
 
 class Callbacks(TwinSettings):
@@ -181,6 +180,8 @@ class Callbacks(TwinSettings):
 
 
 def _client_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, bytes, str]]:
+    from openssl_bio._core.pre_shared_keys import HASHES, checked_hash
+
     def call(connection: Connection, hint: bytes | None) -> tuple[bytes, bytes, str]:
         answer = callback(connection, hint)
         if not isinstance(answer, tuple) or len(answer) not in {2, 3}:
@@ -194,6 +195,8 @@ def _client_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, byte
 
 
 def _server_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, str]]:
+    from openssl_bio._core.pre_shared_keys import key_and_hash
+
     def call(connection: Connection, identity: bytes | None) -> tuple[bytes, str]:
         return key_and_hash(callback(connection, identity or b""))
 

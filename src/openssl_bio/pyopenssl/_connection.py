@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.connection import ConnectionCore
-from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
-from openssl_bio._core.pointers import BytesLike
+from openssl_bio._core.pointers import INT_MAX, BytesLike
 from openssl_bio._core.pump import SLICE, SocketPump
 from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio._core.views import seen_as

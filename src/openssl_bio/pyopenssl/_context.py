@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
-from openssl_bio._core.session_cache import SessionCache
 from openssl_bio._core.session_settings import SessionSettings
-from openssl_bio._core.ticket_keys import TicketKey, checked_ticket_key
 from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
 from openssl_bio.pyopenssl._callbacks import Callbacks
@@ -19,6 +17,8 @@ from openssl_bio.pyopenssl._settings import Path, Settings
 from openssl_bio.pyopenssl._store import X509Store
 
 if TYPE_CHECKING:
+    from openssl_bio._core.session_cache import SessionCache
+    from openssl_bio._core.ticket_keys import TicketKey
     from openssl_bio.pyopenssl._connection import Connection
 
 _SERVER_AUTHENTICATION = "1.3.6.1.5.5.7.3.1"
@@ -161,6 +161,8 @@ class Context(SessionSettings, Settings, Callbacks):
         As for `set_new_session_callback`, which may be set as well, libssl's own cache stores nothing then. Sessions
         are kept by the server name or the host to be verified; those of a server without either are not.
         """
+        from openssl_bio._core.session_cache import SessionCache
+
         if not isinstance(cache, SessionCache | None):
             raise TypeError(f"cache must be a SessionCache or None, not {type(cache).__name__}")
         self._use_session_cache(cache)
@@ -172,6 +174,8 @@ class Context(SessionSettings, Settings, Callbacks):
         answer means that there is no such key: the handshake is a full one, or there is no ticket. What the callback
         raises is raised by the running operation, also ValueError for a key of other lengths.
         """
+        from openssl_bio._core.ticket_keys import checked_ticket_key
+
         ask = function(callback)
         self._on_ticket_key(lambda connection, name: checked_ticket_key(ask(connection, name), name), callback)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.early_data import EarlyData
 from openssl_bio._core.getters import LONGEST_EXPORT
-from openssl_bio._core.pre_shared_keys import psk_identity
-from openssl_bio._core.signatures import signature_name
 
 __all__ = ["Negotiated"]
 
@@ -41,6 +39,8 @@ class Negotiated(EarlyData):
         On TLS 1.2 and DTLS a connection that resumes such a session has its identity too; on TLS 1.3 it is not told.
         Source: ``SSL_get_psk_identity``; pyOpenSSL has no such method.
         """
+        from openssl_bio._core.pre_shared_keys import psk_identity
+
         return psk_identity(self)
 
     def get_psk_identity_hint(self) -> bytes | None:
@@ -55,13 +55,17 @@ class Negotiated(EarlyData):
 
         Source: ``SSL_get0_signature_name``; pyOpenSSL has no such method.
         """
-        with self._guard:
-            return signature_name(self.ssl, of_peer=False)
+        return self._signature_name(of_peer=False)
 
     def get_peer_signature_name(self) -> str | None:
         """What the peer proved its certificate with; see `get_signature_name`."""
+        return self._signature_name(of_peer=True)
+
+    def _signature_name(self, *, of_peer: bool) -> str | None:
+        from openssl_bio._core.signatures import signature_name
+
         with self._guard:
-            return signature_name(self.ssl, of_peer=True)
+            return signature_name(self.ssl, of_peer=of_peer)
 
     def get_protocol_version(self) -> int:
         """The protocol version as a number, such as 0x304."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
@@ -211,12 +210,25 @@ def _generate(type: int, bits: int) -> CData:
     return _generated(context)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class _EllipticCurve:
     """A curve that libcrypto knows; its ``name`` is what ``Context.set_tmp_ecdh`` wants."""
 
-    name: str
-    _nid: int
+    __slots__ = ("_name", "_nid")
+
+    def __init__(self, name: str, nid: int) -> None:
+        self._name = name
+        self._nid = nid
+
+    @property
+    def name(self) -> str:
+        """What libcrypto calls it, such as ``prime256v1``."""
+        return self._name
+
+    def __eq__(self, other: object) -> bool:
+        return self._nid == other._nid if isinstance(other, _EllipticCurve) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._nid)
 
     def __repr__(self) -> str:
         return f"<Curve {self.name!r}>"

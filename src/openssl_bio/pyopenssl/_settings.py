@@ -12,8 +12,8 @@ from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificate, load_certificates, load_parameters, load_private_key, read_file
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, byte_string, c_string, integer, protocols, without_text
+from openssl_bio.pyopenssl._encoding import FILETYPE_ASN1, FILETYPE_PEM
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
-from openssl_bio.pyopenssl._load import FILETYPE_ASN1, FILETYPE_PEM
 from openssl_bio.pyopenssl._name import X509Name
 from openssl_bio.pyopenssl._pkey import PKey
 from openssl_bio.pyopenssl._x509 import X509

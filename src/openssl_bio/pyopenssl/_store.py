@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
-import datetime
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,12 +10,15 @@ from openssl_bio._core.errors import Kind, Outcome, clean_queue
 from openssl_bio._core.pem import Path
 from openssl_bio._core.pointers import certificates_in, own, shared_certificate
 from openssl_bio._core.trust import Trust
-from openssl_bio.pyopenssl._crl import CRL
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._x509 import X509
 
 if TYPE_CHECKING:
+    import datetime
+
     from cryptography.x509 import CertificateRevocationList
+
+    from openssl_bio.pyopenssl._crl import CRL
 
 __all__ = ["X509Store", "X509StoreContext", "X509StoreContextError", "X509StoreFlags"]
 
@@ -76,6 +77,8 @@ class X509Store:
         It is heeded if a flag such as CRL_CHECK is set.  Raises TypeError for what is no CRL, `Error` for one that is
         not signed yet.
         """
+        from openssl_bio.pyopenssl._crl import CRL
+
         if not isinstance(crl, CRL):
             try:
                 crl = CRL.from_cryptography(crl)
@@ -91,6 +94,8 @@ class X509Store:
 
     def set_time(self, vfy_time: datetime.datetime) -> None:
         """Verify as if it were then, a time in UTC (``X509_VERIFY_PARAM_set_time``)."""
+        import calendar
+
         self._trust.set_time(calendar.timegm(vfy_time.timetuple()))
 
     def load_locations(self, cafile: Path | None, capath: Path | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
@@ -21,12 +20,13 @@ from openssl_bio.pyopenssl._asn1 import (
 )
 from openssl_bio.pyopenssl._crypto_errors import CRYPTO_ERRORS
 from openssl_bio.pyopenssl._cryptography import require_cryptography
-from openssl_bio.pyopenssl._extension import X509Extension, checked_extensions
 from openssl_bio.pyopenssl._name import X509Name, name_hash
 from openssl_bio.pyopenssl._pkey import PKey, signing_key
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+
+    from openssl_bio.pyopenssl._extension import X509Extension
 
 __all__ = ["X509"]
 
@@ -166,6 +166,8 @@ class X509:
         when = utc_text(lib.X509_get0_notAfter(self._x509))
         if when is None:
             raise ValueError("Unable to determine notAfter")
+        import datetime
+
         expires = datetime.datetime.strptime(when.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.UTC)
         return expires < datetime.datetime.now(datetime.UTC)
 
@@ -201,6 +203,8 @@ class X509:
 
     def get_extension(self, index: int) -> X509Extension:
         """A copy of an extension (``X509_get_ext``); IndexError if there is none at this index."""
+        from openssl_bio.pyopenssl._extension import X509Extension
+
         with clean_queue:
             extension = lib.X509_get_ext(self._x509, index) if index >= 0 else ffi.NULL
             if extension == ffi.NULL:
@@ -210,6 +214,8 @@ class X509:
 
     def add_extensions(self, extensions: Iterable[X509Extension]) -> None:
         """Append copies of extensions (``X509_add_ext``); ValueError if one is no X509Extension."""
+        from openssl_bio.pyopenssl._extension import checked_extensions
+
         added = checked_extensions(extensions)
         with clean_queue:
             before = lib.X509_get_ext_count(self._x509)

@@ -5,7 +5,6 @@ Python's objects, so that code which imports both sees one.  Connections are dri
 (`SSLContext.wrap_bio`).  What differs on purpose is listed in ``docs/differences-stdlib.md``.
 """
 
-from openssl_bio.stdlib import _views as _views
 from openssl_bio.stdlib._bio import MemoryBIO
 from openssl_bio.stdlib._callbacks import InfoEvent
 from openssl_bio.stdlib._constants import *  # noqa: F403

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import operator
 import ssl
-from typing import Any, NoReturn, SupportsIndex, final
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, final
 
 from openssl_bio._core._lib import lib
-from openssl_bio._core.bio import ByteBox
-from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import Queue, hot
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pointers import BytesLike
+from openssl_bio._core.pointers import INT_MAX, BytesLike
+
+if TYPE_CHECKING:
+    from openssl_bio._core.bio import ByteBox
 
 __all__ = ["MemoryBIO", "fitted", "octets", "prepend", "refuse_ended", "transport"]
 

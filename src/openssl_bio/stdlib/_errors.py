@@ -92,7 +92,7 @@ _NAMES = {
     "Peer haven't sent GOST certificate, required for selected ciphersuite": "NO_GOST_CERTIFICATE_SENT_BY_PEER",
 }
 # What OpenSSL 3.2 to 3.6 call alerts that are as old as SSL 3; their names are as before.
-_OLD_ALERT = re.compile("^ssl/tls alert ")
+_OLD_ALERT, _NAMED_AS = "ssl/tls alert ", "sslv3 alert "
 _EOF_TEXT = "EOF occurred in violation of protocol"
 
 
@@ -109,7 +109,9 @@ def _reason(record: ErrorRecord) -> str | None:
     """The name of the reason, such as CERTIFICATE_VERIFY_FAILED: OpenSSL's text for it is the same in small letters."""
     if not record.reason or number(record) >= _COMMON_REASON:
         return None
-    text = _OLD_ALERT.sub("sslv3 alert ", record.reason)
+    text = record.reason
+    if text.startswith(_OLD_ALERT):
+        text = _NAMED_AS + text.removeprefix(_OLD_ALERT)
     return _NAMES.get(text) or re.sub(r"[^A-Z0-9]+", "_", text.upper())
 
 

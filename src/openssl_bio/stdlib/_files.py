@@ -19,17 +19,8 @@ from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._constants import Purpose
 from openssl_bio.stdlib._errors import SETUP_ERRORS, described, number
 from openssl_bio.stdlib._key_files import as_libssl
+from openssl_bio.stdlib._paths import Path, has_pem, is_der, is_path, path_of, read
 from openssl_bio.stdlib._private import _ASN1Object
-from openssl_bio.stdlib._sources import (
-    Path,
-    has_pem,
-    is_der,
-    is_path,
-    path_of,
-    read,
-    trusted,
-    trusted_data,
-)
 
 __all__ = ["FileSettings"]
 
@@ -66,10 +57,14 @@ class FileSettings(SettingsCore):
     def _adding_file(self, cafile: Any) -> Callable[[], None]:
         """What adds the certificates of a file, or of what is given in its place."""
         if not is_path(cafile):
+            from openssl_bio.stdlib._sources import trusted
+
             others = trusted(cafile, "cafile")
             return lambda: self._trust.join(others)
         content = bundle_bytes(path_of(cafile, "cafile"), lambda: read(cafile, "cafile"))
         if is_der(content):
+            from openssl_bio.stdlib._sources import trusted
+
             others = trusted(content, "cafile")
             return lambda: self._trust.join(others)
         return lambda: as_libssl("X509", self._trust.load_pem, content, repr(cafile))
@@ -77,6 +72,8 @@ class FileSettings(SettingsCore):
     def _adding_data(self, cadata: Any) -> Callable[[], None]:
         """What adds the certificates of ``cadata``."""
         if not _is_plain(cadata):
+            from openssl_bio.stdlib._sources import trusted_data
+
             others = trusted_data(cadata)
             return lambda: self._trust.join(others)
         certificates = _parsed(cadata)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import calendar
 import os
 import socket
 import ssl
 import sys
-import textwrap
 import time
 from typing import Any
 
@@ -111,12 +108,17 @@ _create_default_https_context = create_default_context
 
 def DER_cert_to_PEM_cert(der_cert_bytes: bytes) -> str:
     """A certificate as PEM text."""
+    import base64
+    import textwrap
+
     lines = textwrap.wrap(base64.b64encode(der_cert_bytes).decode(), 64)
     return "\n".join([c.PEM_HEADER, *lines, c.PEM_FOOTER]) + "\n"
 
 
 def PEM_cert_to_DER_cert(pem_cert_string: str) -> bytes:
     """A certificate from PEM text that holds nothing else. ValueError unless it begins and ends as such."""
+    import base64
+
     if not pem_cert_string.startswith(c.PEM_HEADER):
         raise ValueError(f"Invalid PEM encoding; must start with {c.PEM_HEADER}")
     text = pem_cert_string.strip()
@@ -127,6 +129,8 @@ def PEM_cert_to_DER_cert(pem_cert_string: str) -> bytes:
 
 def cert_time_to_seconds(cert_time: str) -> int:
     """The seconds after 1970 of a time as certificates are shown with, such as ``Jan  5 09:34:43 2018 GMT``."""
+    import calendar
+
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     pattern = " %d %H:%M:%S %Y GMT"
     month = cert_time[:3].title()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from openssl_bio._core._lib import lib
 from openssl_bio._core.errors import ErrorRecord, Kind, Outcome, clean_queue
@@ -13,8 +13,11 @@ from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import load_certificates, load_parameters, load_private_key
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio.stdlib._errors import SETUP_ERRORS, described, number
+from openssl_bio.stdlib._paths import Path, is_der, is_path, read
 from openssl_bio.stdlib._settable import Settable
-from openssl_bio.stdlib._sources import Password, Path, is_der, is_path, loaded, read
+
+if TYPE_CHECKING:
+    from openssl_bio.stdlib._sources import Password
 
 __all__ = ["KeyFiles", "as_libssl"]
 
@@ -53,6 +56,8 @@ class KeyFiles(Settable):
                 name = certfile if keyfile is None else keyfile
                 _use_pem(target, chain, key, secret, os.fspath(name))
                 return
+        from openssl_bio.stdlib._sources import loaded
+
         credential = loaded(certfile, keyfile, secret)
         target._use_pair(credential._certificate, credential._chain, credential._key)
 

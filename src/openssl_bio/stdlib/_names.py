@@ -6,16 +6,17 @@ as Python's ``ssl`` has it.  A name in ASCII is left as it is; Python's codec ch
 
 from __future__ import annotations
 
-import ipaddress
 from functools import cache
-from importlib.util import find_spec
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from openssl_bio._core.hosts import address_of
 
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
 __all__ = ["HostName", "encoded_hostname", "is_address", "refuse_unusable"]
 
-HostName: TypeAlias = str | bytes | ipaddress.IPv4Address | ipaddress.IPv6Address
+HostName: TypeAlias = "str | bytes | IPv4Address | IPv6Address"
 
 
 def encoded_hostname(name: HostName | None) -> str | None:
@@ -25,16 +26,20 @@ def encoded_hostname(name: HostName | None) -> str | None:
     """
     if name is None:
         return None
-    if isinstance(name, ipaddress.IPv4Address | ipaddress.IPv6Address):
-        return str(name).partition("%")[0]
     if isinstance(name, str):
         labels = name if name.isascii() or not _has_idna() else _by_idna_2008(name)
         return labels.encode("idna").decode("ascii")
+    from ipaddress import IPv4Address, IPv6Address
+
+    if isinstance(name, IPv4Address | IPv6Address):
+        return str(name).partition("%")[0]
     return name.decode("ascii")
 
 
 @cache
 def _has_idna() -> bool:
+    from importlib.util import find_spec
+
     return find_spec("idna") is not None
 
 

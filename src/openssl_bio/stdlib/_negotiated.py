@@ -9,7 +9,6 @@ from openssl_bio._core._lib import ffi, lib, needs
 from openssl_bio._core.channel_binding import BINDINGS, refuse_other_bindings
 from openssl_bio._core.early_data import EarlyData
 from openssl_bio._core.getters import LONGEST_EXPORT
-from openssl_bio._core.signatures import signature_name
 from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
 
@@ -103,6 +102,8 @@ class Negotiated(EarlyData):
         return self._signature_name(of_peer=not self._server_side)
 
     def _signature_name(self, *, of_peer: bool) -> str | None:
+        from openssl_bio._core.signatures import signature_name
+
         with self._guard:
             return signature_name(self.ssl, of_peer=of_peer)
 

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from openssl_bio._core._lib import ffi, lib
-from openssl_bio._core.bio import ByteBox
 from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.connection import ConnectionCore
-from openssl_bio._core.engine import INT_MAX
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
 from openssl_bio._core.guard import Unset
+from openssl_bio._core.pointers import INT_MAX
 from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio._core.verification import Demand
 from openssl_bio._core.views import seen_as
@@ -35,6 +34,7 @@ from openssl_bio.stdlib._shadow import shadow
 from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
+    from openssl_bio._core.bio import ByteBox
     from openssl_bio._core.context import ContextCore, Generation
     from openssl_bio._core.trust_store import TrustStore
     from openssl_bio.SSL import Connection

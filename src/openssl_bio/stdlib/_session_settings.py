@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from openssl_bio._core.session import SessionCore
-from openssl_bio._core.session_cache import SessionCache
 from openssl_bio._core.settings import SettingsCore
-from openssl_bio._core.ticket_keys import TicketKey, checked_ticket_key
 from openssl_bio.stdlib._session import SSLSession
 from openssl_bio.stdlib._settable import function
 
 if TYPE_CHECKING:
+    from openssl_bio._core.session import SessionCore
+    from openssl_bio._core.session_cache import SessionCache
+    from openssl_bio._core.ticket_keys import TicketKey
     from openssl_bio.stdlib._object import SSLObject
 
-__all__ = ["SessionSettings"]
+    # callback(connection, what can be resumed later)
+    NewSession: TypeAlias = Callable[[Any, SSLSession], object]
+    # callback(connection, the key's name or None for a new ticket): the key
+    TicketKeyFor: TypeAlias = Callable[[Any, bytes | None], TicketKey | None]
 
-# callback(connection, what can be resumed later)
-NewSession: TypeAlias = Callable[[Any, SSLSession], object]
-# callback(connection, the key's name or None for a new ticket): the key
-TicketKeyFor: TypeAlias = Callable[[Any, bytes | None], TicketKey | None]
+__all__ = ["SessionSettings"]
 
 
 class SessionSettings(SettingsCore):
@@ -48,6 +48,8 @@ class SessionSettings(SettingsCore):
 
     @session_cache.setter
     def session_cache(self, cache: SessionCache | None) -> None:
+        from openssl_bio._core.session_cache import SessionCache
+
         if not isinstance(cache, SessionCache | None):
             raise TypeError(f"session_cache must be a SessionCache or None, not {type(cache).__name__}")
         self._use_session_cache(cache)
@@ -59,6 +61,8 @@ class SessionSettings(SettingsCore):
         answer means that there is no such key: the handshake is a full one, or there is no ticket. What the callback
         raises is raised by the call that is running, also ValueError for a key of other lengths.
         """
+        from openssl_bio._core.ticket_keys import checked_ticket_key
+
         ask = function(callback)
 
         def call(connection: SSLObject, name: bytes | None) -> TicketKey | None:

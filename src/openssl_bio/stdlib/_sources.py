@@ -1,12 +1,10 @@
 """What certificates and keys are given as: besides the paths that Python's ``ssl`` takes, whatever the core can load.
 
-A str is a path, as in Python's ``ssl``; where no such file is there, it may be a URI of one of OpenSSL's stores.  Bytes
-may be a path there too, so they are one here unless they cannot be: PEM and DER have what no path has.
+What `_paths` takes for a path is one here too.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,32 +13,17 @@ from typing import Any, TypeAlias
 
 from openssl_bio._core.context import ContextCore
 from openssl_bio._core.credential import Credential
-from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.sources import LoadError, Source, each_of, is_object
+from openssl_bio._core.load_errors import LoadError
+from openssl_bio._core.sources import Source, each_of, is_object
 from openssl_bio._core.trust import Trust
 from openssl_bio._core.trust_store import TrustStore
-from openssl_bio._core.uris import is_known_uri
 from openssl_bio.stdlib._errors import described, number
+from openssl_bio.stdlib._paths import PEM, is_path, path_of
 
-__all__ = [
-    "Password",
-    "Path",
-    "has_pem",
-    "is_der",
-    "is_path",
-    "loaded",
-    "path_of",
-    "read",
-    "trusted",
-    "trusted_data",
-]
+__all__ = ["Password", "loaded", "trusted", "trusted_data"]
 
-Path: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 # A password, once it was checked: itself, or what asks for it.
 Password: TypeAlias = bytes | Callable[[], bytes] | None
-
-_PEM = "-----BEGIN "
-_SEQUENCE = 0x30  # what all of DER begins with here
 
 
 class _Path:
@@ -51,54 +34,6 @@ class _Path:
 
     def __fspath__(self) -> Any:
         return self._given
-
-
-def has_pem(data: bytes) -> bool:
-    """Whether there is PEM in bytes."""
-    return _PEM.encode() in data
-
-
-def _is_content(data: bytes) -> bool:
-    """Whether bytes are PEM or DER, and not a path: what has the end of a line or a NUL is none."""
-    return has_pem(data) or b"\n" in data or b"\0" in data or is_der(data)
-
-
-def is_der(data: bytes) -> bool:
-    """Whether there are as many bytes as the header of DER says; behind a long object there may be more."""
-    if len(data) < 2 or data[0] != _SEQUENCE:
-        return False
-    if data[1] < 0x80:
-        return 2 + data[1] == len(data)
-    size = data[1] & 0x7F
-    return 2 + size + int.from_bytes(data[2 : 2 + size], "big") <= len(data)
-
-
-def is_path(given: object) -> bool:
-    """Whether this is a path: a str is one unless there is no such file, and a store knows it as a URI."""
-    if isinstance(given, bytes):
-        return not _is_content(given)
-    return isinstance(given, os.PathLike) or (isinstance(given, str) and not is_known_uri(given))
-
-
-def path_of(path: Any, name: str) -> Any:
-    """The path itself. TypeError, with the name of the argument, for what is none."""
-    try:
-        return os.fspath(path)
-    except TypeError:
-        raise TypeError(f"{name} should be a valid filesystem path") from None
-
-
-def read(given: Any, name: str) -> bytes:
-    """What a file has. OSError if it cannot be read, which never shows PEM that was taken for a path."""
-    path = path_of(given, name)
-    try:
-        with clean_queue, open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        if _PEM not in os.fsdecode(path):
-            raise
-        code = error.errno or errno.ENOENT
-    raise OSError(code, f"{os.strerror(code)}: a str is a path, and PEM is given as bytes")
 
 
 def _sources(given: Any, name: str) -> list[Source]:
@@ -145,7 +80,7 @@ def trusted_data(given: Any) -> Trust:
 
 
 def _data(given: Any) -> Source:
-    if isinstance(given, str) and _PEM not in given:
+    if isinstance(given, str) and PEM not in given:
         raise described(ssl.SSLError, 0, None, "no start line: cadata does not contain a certificate")
     if isinstance(given, str | bytes | bytearray | memoryview) or is_object(given):
         return given
