@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, crypto, stdlib
-from tests.programs import printed
 
 ROOT = Path(__file__).parent.parent
 TABLES = {"pyopenssl": {"SSL": SSL, "crypto": crypto}, "stdlib": {"": stdlib}}
@@ -44,21 +43,6 @@ def found(name: str, modules: dict[str, ModuleType]) -> bool:
 def test_names(face: str) -> None:
     missing = {name for name in names(face) if not found(name, TABLES[face])}
     assert sorted(missing - absent(face)) == []
-
-
-@pytest.mark.parametrize("face", ["SSL", "stdlib"])
-def test_each_face_brings_what_libssl_calls(face: str) -> None:
-    """Who imports one face alone has every function that C calls: libssl's question is lost where one is missing."""
-    folder = ROOT / "src" / "openssl_bio" / "_core"
-    wanted = {
-        path.stem for path in folder.glob("*.py") if re.search(r"^@(entry_point|called_by_c)\(", path.read_text(), re.M)
-    }
-    assert len(wanted) > 4
-    script = f"import sys; from openssl_bio import {face}; print(*sys.modules)"
-    imported = {
-        name.rpartition(".")[2] for name in printed("-c", script).split() if name.startswith("openssl_bio._core.")
-    }
-    assert sorted(wanted - imported) == []
 
 
 def test_no_reason_without_need() -> None:

@@ -280,6 +280,7 @@ folder = Path(sys.argv[1])
 found = {path.name: path.read_bytes() for path in folder.iterdir()}
 watching = False
 "localhost".encode("idna")  # Python imports the codec when it is needed
+import openssl_bio.stdlib._sources  # as the face does this
 
 def watch(event, arguments):
     if watching and (event.startswith(("open", "os.", "tempfile", "shutil")) or event == "import"):

@@ -21,7 +21,7 @@ from openssl_bio._core.suspension import SUSPEND
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
 
-__all__ = ["install_certificate", "install_client_hello"]
+__all__ = ["install_certificate", "install_client_hello", "install_own_certificate"]
 
 
 def install_client_hello(ctx: CData) -> None:
@@ -33,6 +33,11 @@ def install_client_hello(ctx: CData) -> None:
 def install_certificate(ctx: CData) -> None:
     """Let an SSL_CTX ask for certificates."""
     lib.SSL_CTX_set_cert_cb(ctx, lib.py_certificate, ffi.NULL)
+
+
+def install_own_certificate(ssl: CData) -> None:
+    """Let an SSL ask for certificates, whatever its SSL_CTX does."""
+    lib.SSL_set_cert_cb(ssl, lib.py_certificate, ffi.NULL)
 
 
 @entry_point("py_client_hello", fails=lib.SSL_CLIENT_HELLO_ERROR)

@@ -304,13 +304,12 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             lib.SSL_set_msg_callback(self.ssl, lib.py_message)  # libssl looked it up when the SSL was made
 
     def _on_certificate(self, callback: Callable[..., Any], value: object) -> None:
-        def install(ssl: CData) -> None:
-            lib.SSL_set_cert_cb(ssl, lib.py_certificate, ffi.NULL)
+        from openssl_bio._core.choices import install_own_certificate
 
         with self._guard:
             super()._on_certificate(callback, value)
-            install(self.ssl)  # the SSL has what the SSL_CTX had when it was made
-            self._own_settings = {**self._own_settings, "certificate": install}
+            install_own_certificate(self.ssl)  # the SSL has what the SSL_CTX had when it was made
+            self._own_settings = {**self._own_settings, "certificate": install_own_certificate}
 
     def _set_copied(
         self, name: str, callback: Callable[..., Any] | None, value: object, calls: tuple[Call, Call], detail: str = ""

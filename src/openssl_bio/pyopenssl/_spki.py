@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pointers import own
@@ -54,6 +52,8 @@ class NetscapeSPKI:
 
     def b64_encode(self) -> bytes:
         """The DER encoding in base64; `Error` if the object is not complete."""
+        import base64
+
         with clean_queue:
             out = ffi.new("unsigned char **")
             size = lib.i2d_NETSCAPE_SPKI(self._spki, out)
