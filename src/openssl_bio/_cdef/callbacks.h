@@ -19,7 +19,7 @@ extern "Python" int py_psk_find_session(SSL *ssl, const unsigned char *identity,
 extern "Python" void py_message(int sent, int version, int content_type, const void *data, size_t size, SSL *ssl,
     void *arg);
 extern "Python" SSL_SESSION *py_get_session(SSL *ssl, const unsigned char *id, int size, int *copy);
-extern "Python" void py_remove_session(SSL_CTX *ctx, SSL_SESSION *session);
+extern "Python+C" void py_remove_session(SSL_CTX *ctx, SSL_SESSION *session);
 extern "Python" int py_new_session(SSL *ssl, SSL_SESSION *session);
 extern "Python" int py_allow_early_data(SSL *ssl, void *arg);
 extern "Python" int py_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,

@@ -154,7 +154,8 @@ class ContextCore(TwinSettings):
 
     def _recorded(self, name: str, otherwise: Any) -> Any:
         """The value of a setting."""
-        return self._settings[name].value if name in self._settings else otherwise
+        setting = self._settings.get(name)
+        return otherwise if setting is None else setting.value
 
     def _current(self) -> Generation:
         """The generation that getters read, which may be in use."""

@@ -34,7 +34,8 @@ class Fuse:
 
     def run(self, call: Callable[[], R]) -> R | None:
         """What the call returns; None if it raises, or if another has a moment ago."""
-        if self._failed_at is not None and time.monotonic() < self._failed_at + PAUSE:
+        failed_at = self._failed_at  # which another thread may change at any time
+        if failed_at is not None and time.monotonic() < failed_at + PAUSE:
             return None
         try:
             result = call()

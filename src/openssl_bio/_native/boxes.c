@@ -554,7 +554,7 @@ static int box_destroy(BIO *bio)
     return 1;
 }
 
-static BIO_METHOD *method;
+static BIO_METHOD *ATOMIC method; /* set last */
 static int method_type;
 static CRYPTO_ONCE method_once = CRYPTO_ONCE_STATIC_INIT;
 

@@ -32,7 +32,7 @@
 /* Wait for the object.  0, or -1 with an exception set. */
 int obio_enter(engine_object *self)
 {
-    if (self->core.ssl == NULL) {
+    if (self->stage != OBIO_OPEN) {
         PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
         return -1;
     }
@@ -263,8 +263,10 @@ static PyObject *engine_wants_read(engine_object *self, PyObject *unused)
 
 static PyObject *engine_failure(engine_object *self, void *unused)
 {
+    PyObject *failure = obio_failure(self);
+
     (void)unused;
-    return Py_NewRef(self->failure == NULL ? Py_None : self->failure);
+    return failure == NULL ? Py_NewRef(Py_None) : failure;
 }
 
 static int engine_set_failure(engine_object *self, PyObject *value, void *unused)
@@ -438,6 +440,9 @@ static void module_free(void *module)
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
     {0, NULL},
 };
 

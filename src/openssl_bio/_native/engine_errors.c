@@ -22,14 +22,24 @@ PyObject *obio_raise_error(engine_object *self, PyObject *outcome)
     return NULL;
 }
 
+/* What ended the connection, a new reference, or NULL.  Anybody may ask, and Python may set another. */
+PyObject *obio_failure(engine_object *self)
+{
+    PyObject *failure;
+
+    BEGIN_ALONE(self);
+    failure = Py_XNewRef(self->failure);
+    END_ALONE();
+    return failure;
+}
+
 /* 0, or -1 with the error set that ended the connection before. */
 int obio_refuse_failed(engine_object *self)
 {
-    PyObject *failure = self->failure;
+    PyObject *failure = self->failure == NULL ? NULL : obio_failure(self);
 
     if (failure == NULL)
         return 0;
-    Py_INCREF(failure);
     obio_raise_error(self, failure);
     Py_DECREF(failure);
     return -1;
@@ -94,9 +104,12 @@ PyObject *obio_raise_outcome(engine_object *self)
 /* Keep what ends the connection, a reference that is taken over; NULL for nothing, and then the answer is -1. */
 int obio_keep_failure(engine_object *self, PyObject *outcome)
 {
-    PyObject *before = self->failure;
+    PyObject *before;
 
+    BEGIN_ALONE(self);
+    before = self->failure;
     self->failure = outcome;
+    END_ALONE();
     Py_XDECREF(before);
     return outcome == NULL ? -1 : 0;
 }

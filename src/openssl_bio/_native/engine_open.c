@@ -107,6 +107,7 @@ static int open_ssl(engine_object *self, const obio_module_state *state, SSL_CTX
     }
     obio_warm_open(&self->core, self->guard);
     self->direct = 1;
+    self->stage = OBIO_OPEN;
     return 0;
 }
 
@@ -119,14 +120,11 @@ PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject
 
     if (state == NULL)
         return NULL;
-    if (count != 3 || names != NULL || self->guard != NULL) {
-        PyErr_SetString(PyExc_TypeError, "_open is called once, with an address and two BIOs");
+    ctx = count == 3 ? PyLong_AsVoidPtr(arguments[0]) : NULL;
+    if (ctx == NULL && PyErr_Occurred())
         return NULL;
-    }
-    ctx = PyLong_AsVoidPtr(arguments[0]);
-    if (ctx == NULL) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_ValueError, "there is no SSL_CTX at NULL");
+    if (ctx == NULL || names != NULL || !TAKE(&self->stage)) {
+        PyErr_SetString(PyExc_TypeError, "_open is called once, with an address and two BIOs");
         return NULL;
     }
     if (make_parts(self, state, arguments[1], arguments[2]) < 0 || open_ssl(self, state, ctx) < 0) {
@@ -169,6 +167,7 @@ int obio_engine_object_traverse(engine_object *self, visitproc visit, void *arg)
 
 int obio_engine_object_clear(engine_object *self)
 {
+    self->stage = OBIO_NEW;
     free_ssl(self);
     Py_CLEAR(self->owner);
     Py_CLEAR(self->guard);
@@ -195,9 +194,9 @@ void obio_engine_object_dealloc(engine_object *self)
 
 /* -- what Python sees of it --------------------------------------------------------------------------------------- */
 
-static PyObject *unless_unset(PyObject *thing)
+static PyObject *unless_unset(const engine_object *self, PyObject *thing)
 {
-    if (thing == NULL) {
+    if (self->stage != OBIO_OPEN) {
         PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
         return NULL;
     }
@@ -207,21 +206,21 @@ static PyObject *unless_unset(PyObject *thing)
 PyObject *obio_get_guard(engine_object *self, void *unused)
 {
     (void)unused;
-    return unless_unset((PyObject *)self->guard);
+    return unless_unset(self, (PyObject *)self->guard);
 }
 
 PyObject *obio_get_pending(engine_object *self, void *unused)
 {
     (void)unused;
-    return unless_unset(self->pending);
+    return unless_unset(self, self->pending);
 }
 
 /* The address of the SSL, with a reference of the caller's. */
 PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused)
 {
     (void)unused;
-    if (self->core.ssl == NULL)
-        return unless_unset(NULL);
+    if (self->stage != OBIO_OPEN)
+        return unless_unset(self, NULL);
     SSL_up_ref(self->core.ssl);
     return PyLong_FromVoidPtr(self->core.ssl);
 }
@@ -270,8 +269,8 @@ PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *argume
     Py_ssize_t size;
     char *name;
 
-    if (self->core.ssl == NULL)
-        return unless_unset(NULL);
+    if (self->stage != OBIO_OPEN)
+        return unless_unset(self, NULL);
     if (count != 2) {
         PyErr_SetString(PyExc_TypeError, "_name_sessions takes bytes and a truth");
         return NULL;
@@ -289,7 +288,11 @@ PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_s
         PyErr_SetString(PyExc_TypeError, "_keep takes a name and a thing");
         return NULL;
     }
-    if (self->kept == NULL && (self->kept = PyDict_New()) == NULL)
+    BEGIN_ALONE(self);
+    if (self->kept == NULL)
+        self->kept = PyDict_New();
+    END_ALONE();
+    if (self->kept == NULL)
         return NULL;
     return PyDict_SetItem(self->kept, arguments[0], arguments[1]) < 0 ? NULL : Py_NewRef(arguments[1]);
 }

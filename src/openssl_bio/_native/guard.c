@@ -31,10 +31,12 @@
 #include <intrin.h>
 #define ATOMIC volatile
 #define TAKE(owner, me) (_InterlockedCompareExchange((volatile long *)(owner), (long)(me), 0) == 0)
+#define ADD(number, change) ((void)_InterlockedExchangeAdd((volatile long *)(number), (change)))
 #else
 #include <stdatomic.h>
 #define ATOMIC _Atomic
 #define TAKE(owner, me) atomic_compare_exchange_strong((owner), &(unsigned long){0}, (me))
+#define ADD(number, change) ((void)atomic_fetch_add((number), (change)))
 #endif
 
 enum { LOOK_AGAIN = 20000 /* microseconds */, PATIENCE = 50 /* looks */ };
@@ -55,7 +57,7 @@ static int wait_for(obio_guard *guard, unsigned long me)
 {
     int looks = 0, failed = 0, taken;
 
-    guard->waiting++;
+    ADD(&guard->waiting, 1);
     taken = TAKE(&guard->owner, me);
     while (!taken && !failed) {
         PyLockStatus woken;
@@ -79,7 +81,7 @@ static int wait_for(obio_guard *guard, unsigned long me)
             failed = 1;
         }
     }
-    guard->waiting--;
+    ADD(&guard->waiting, -1);
     return failed ? -1 : 0;
 }
 

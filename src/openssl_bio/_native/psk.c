@@ -48,5 +48,7 @@ size_t obio_psk_mark(const SSL *ssl)
 {
     const SSL_SESSION *session = SSL_get_session(ssl);
 
-    return session == NULL || mark_index < 0 ? 0 : (size_t)(uintptr_t)SSL_SESSION_get_ex_data(session, mark_index);
+    if (session == NULL || !CRYPTO_THREAD_run_once(&mark_index_once, make_mark_index) || mark_index < 0)
+        return 0;
+    return (size_t)(uintptr_t)SSL_SESSION_get_ex_data(session, mark_index);
 }

@@ -16,6 +16,9 @@
 
 #include "sessions.h"
 
+/* cffi defines it; the body is in _core/callbacks.py. */
+void py_remove_session(SSL_CTX *ctx, SSL_SESSION *session);
+
 static CRYPTO_THREAD_LOCAL receiver;
 static CRYPTO_ONCE receiver_once = CRYPTO_ONCE_STATIC_INIT;
 static int has_receiver;
@@ -33,7 +36,10 @@ static void pass_on(SSL_CTX *from, SSL_SESSION *session)
     SSL_SESSION *copy;
     int size;
 
-    (void)from;
+    if (to == NULL) { /* a connection in another thread has spoiled its session meanwhile */
+        py_remove_session(from, session);
+        return;
+    }
     size = i2d_SSL_SESSION(session, &der);
     if (size <= 0)
         return;

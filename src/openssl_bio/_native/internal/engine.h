@@ -6,23 +6,25 @@
 
 #include <openssl/err.h>
 
+#include "internal/alone.h"
 #include "internal/engine_core.h"
 #include "internal/guard.h"
 
 typedef struct {
     PyObject_HEAD
     obio_engine core;
+    ATOMIC int stage;    /* who finds it OBIO_OPEN finds the rest, which does not change then without the guard */
     obio_guard *guard;
     PyObject *owner;     /* a weak reference to this object, for the SSL */
     PyObject *pending;   /* a list: what callbacks raised */
     PyObject *incoming;  /* what the SSL's BIOs are made of, or None */
     PyObject *outgoing;
     PyObject *kept;      /* a dict: what the SSL points at */
-    PyObject *failure;   /* the Outcome that ended the connection, or NULL */
+    PyObject *failure;   /* the Outcome that ended the connection, or NULL: see obio_failure() */
     PyObject *lost;      /* the Outcome that ends one whose bytes are lost */
     PyObject *unread;    /* bytes that came with an exception, or NULL */
     PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
-    int direct;          /* the face's calls work on memory alone */
+    ATOMIC int direct;   /* the face's calls work on memory alone */
     int stuck;           /* a record was not written, so none may follow */
     int untouched;       /* this operation has not entered libssl */
     unsigned visits;     /* of Python to the guard, when the last operation was over */
@@ -38,6 +40,8 @@ typedef struct {
     PyTypeObject *guard, *engine, *queue, *foreign;
     PyObject *name[OBIO_NAMES];
 } obio_module_state;
+
+enum { OBIO_NEW, OBIO_OPENING, OBIO_OPEN };
 
 #define OBIO_NOT_INITIALISED "the connection was not initialised, or is being freed"
 
@@ -66,6 +70,7 @@ void obio_leave_after(engine_object *self, const PyObject *answer);
 int obio_unless_direct(engine_object *self, const char *method);
 int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, int large);
 PyObject *obio_classified(engine_object *self);
+PyObject *obio_failure(engine_object *self);
 int obio_keep_failure(engine_object *self, PyObject *outcome);
 int obio_raise_pending(engine_object *self);
 void obio_lose(engine_object *self);
