@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sysconfig
 
 import pytest
 
@@ -44,3 +45,41 @@ for call in (connection.do_handshake, connection.shutdown, connection.pending, l
 """
     for engine in ("c", "cffi"):
         assert run(engine, code).stdout.split() == ["refused"] * 7
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has a GIL")
+@pytest.mark.parametrize("engine", ["c", "cffi"])
+def test_no_face_needs_the_gil(engine: str) -> None:
+    """Importing either face does not turn the GIL on, of which there would be a RuntimeWarning."""
+    code = "import sys; from openssl_bio import SSL, crypto, stdlib; print(sys._is_gil_enabled())"
+    done = python("-W", "error", "-c", code, OPENSSL_BIO_ENGINE=engine, PYTHON_GIL="")
+    assert done.stdout.split() == ["False"], done.stderr
+
+
+def test_one_of_many_threads_initialises() -> None:
+    """Threads that initialise one connection: one does, the others get a RuntimeError, as does who uses it too early."""
+    code = """
+import threading
+from openssl_bio import SSL
+context, made = SSL.Context(SSL.TLS_METHOD), []
+def work(one, together):
+    together.wait()
+    try:
+        one.pending()
+    except RuntimeError:
+        pass
+    try:
+        one.__init__(context)
+        made.append(one)
+    except RuntimeError:
+        pass
+for _ in range(200):
+    one, together = SSL.Connection.__new__(SSL.Connection), threading.Barrier(4)
+    threads = [threading.Thread(target=work, args=(one, together)) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    one.set_connect_state()
+print(len(made), len(set(map(id, made))))
+"""
+    done = run("c", code)
+    assert done.stdout.split() == ["200", "200"], done.stderr

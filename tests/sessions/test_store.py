@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from openssl_bio import SSL, MemorySessionStore, RedisSessionStore, stdlib
+from openssl_bio._core import fuse
 from tests.helpers import TIMEOUT, Identity, new_authority
 from tests.sessions.faces import Face
 from tests.sessions.redis_server import RedisServer
@@ -264,3 +266,18 @@ def test_redis_is_optional() -> None:
     assert store.get(b"id") is None
     with pytest.raises(ValueError, match="a key has 32 bytes"):
         RedisSessionStore(Client(), b"short")
+
+
+def test_fuse_is_mended_while_another_thread_looks_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread does between two steps of a call raises nothing; here it does so whenever the clock is read."""
+    broken = fuse.Fuse("something", "nothing happens")
+    broken.run(lambda: 1 // 0)
+    assert broken._failed_at is not None
+
+    def mend() -> float:
+        broken._failed_at = None
+        return time.monotonic()
+
+    monkeypatch.setattr(fuse, "time", SimpleNamespace(monotonic=mend))
+    assert broken.run(lambda: 1) is None
+    assert broken.run(lambda: 2) == 2

@@ -123,8 +123,12 @@ PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject
     ctx = count == 3 ? PyLong_AsVoidPtr(arguments[0]) : NULL;
     if (ctx == NULL && PyErr_Occurred())
         return NULL;
-    if (ctx == NULL || names != NULL || !TAKE(&self->stage)) {
-        PyErr_SetString(PyExc_TypeError, "_open is called once, with an address and two BIOs");
+    if (ctx == NULL || names != NULL) {
+        PyErr_SetString(PyExc_TypeError, "_open takes an address and two BIOs");
+        return NULL;
+    }
+    if (!TAKE(&self->stage)) { /* Python has looked before, but another thread was faster */
+        PyErr_SetString(PyExc_RuntimeError, "the connection was initialised before");
         return NULL;
     }
     if (make_parts(self, state, arguments[1], arguments[2]) < 0 || open_ssl(self, state, ctx) < 0) {
