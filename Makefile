@@ -59,6 +59,12 @@ ubsan: .venv/test
 lsan: .venv/test
 	tools/sanitize.sh leak $(ARGS)
 
+# The suite, or ARGS, without the GIL: on FREE_THREADED=python3.14t, or on a Python that is built for it.
+.PHONY: free-threaded
+free-threaded:
+	tools/setup.sh build
+	tools/free_threaded.sh $(ARGS)
+
 # The C engine without Python, driven by threads in C, with ThreadSanitizer: seconds.
 .PHONY: tsan
 tsan:

@@ -57,7 +57,7 @@ def test_no_face_needs_the_gil(engine: str) -> None:
 
 
 def test_one_of_many_threads_initialises() -> None:
-    """Threads that initialise one connection: one does, the others get a RuntimeError, as does who uses it too early."""
+    """Of threads that initialise one connection one does; others, and who uses it too early, get a RuntimeError."""
     code = """
 import threading
 from openssl_bio import SSL

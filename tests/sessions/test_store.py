@@ -269,7 +269,7 @@ def test_redis_is_optional() -> None:
 
 
 def test_fuse_is_mended_while_another_thread_looks_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another thread does between two steps of a call raises nothing; here it does so whenever the clock is read."""
+    """Another thread may be faster between any two steps of a call: here whenever the clock is read."""
     broken = fuse.Fuse("something", "nothing happens")
     broken.run(lambda: 1 // 0)
     assert broken._failed_at is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -52,6 +53,8 @@ def main(order: str, folder: str, expected: str) -> None:
 
     if order == "ours":
         import ssl
+    if sysconfig.get_config_var("Py_GIL_DISABLED") and sys._is_gil_enabled():
+        raise SystemExit("the import has turned the GIL on")
     text = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
     if not text.split()[1].startswith(expected):
         raise SystemExit(f"{text} is running, not {expected}")
