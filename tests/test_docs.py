@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from openssl_bio import cli
+import openssl_bio
+from openssl_bio import SSL, cli, crypto, stdlib
 from tests.programs import printed, process
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +45,19 @@ OUTPUT = {
     "starttls": r"TLSv1.3 b'A SECRET\r\n'",
     "tls_in_tls": "b'hello'",
 }
+# Who runs the blocks that are no file of examples/.
+BLOCKS = {
+    ("README.md", "python"): "test_readme.py",
+    ("README.md", "console"): "CI, but for a question to a server of the internet",
+    ("CONTRIBUTING.md", "console"): "CI",
+    ("docs/start.md", "console"): "test_start; CI installs",
+    ("docs/start.md", "text"): "nobody: it asks a server of the internet",
+    ("docs/install.md", "console"): "nobody: there is no release",
+    ("docs/howto-fips.md", "python"): "core/test_providers.py",
+    ("docs/howto-fips.md", "console"): "core/test_providers.py",
+    ("docs/howto-fips.md", "ini"): "core/test_providers.py",
+}
+LOGS = {"openssl_bio.sessions"}
 
 
 def run(name: str, folder: Path) -> str:
@@ -88,9 +102,37 @@ def test_every_example_is_shown() -> None:
     assert sorted(shown) == sorted(EXAMPLES)
 
 
-def test_no_other_python() -> None:
-    """A block of Python that is no file of examples/ would be run by nobody."""
-    assert [name for name, text in PAGES.items() if re.search(r"^```\s*(python|py|pycon)\b", text, re.MULTILINE)] == []
+def test_other_blocks_are_known() -> None:
+    """A block that nobody runs goes wrong unnoticed."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")]
+    found = {
+        (page.relative_to(ROOT).as_posix(), language)
+        for page in pages
+        for language in re.findall(r"^ *```(\w+)$", page.read_text("utf-8"), re.MULTILINE)
+    }
+    assert found == BLOCKS.keys()
+
+
+def test_targets_exist() -> None:
+    """Those of make that the pages speak of."""
+    targets = re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    texts = [*PAGES.values(), *(path.read_text("utf-8") for path in ROOT.glob("*.md"))]
+    named = set(re.findall(r"(?:`|\$ )make ([a-z][\w.-]*)", "".join(texts)))
+    assert sorted(named - {*targets}) == []
+
+
+def test_names_exist() -> None:
+    """Attributes of modules and classes that the pages name, but for those that list what there is not."""
+    modules = {"SSL": SSL, "crypto": crypto, "stdlib": stdlib, "openssl_bio": openssl_bio}
+    owners = {name: value for module in modules.values() for name, value in vars(module).items()} | modules
+    missing = [
+        (page, f"{owner}.{name}")
+        for page in sorted(PAGES.keys() - {"absent-pyopenssl", "absent-stdlib"})
+        for code in re.findall(r"`([^`\n]+)`", PAGES[page])
+        for owner, name in re.findall(r"(?<![\w.])([A-Za-z]\w*)\.([A-Za-z]\w*)", code)
+        if owner in owners and not hasattr(owners[owner], name) and f"{owner}.{name}" not in LOGS
+    ]
+    assert missing == []
 
 
 def test_options_of_the_command_are_documented() -> None:

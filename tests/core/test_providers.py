@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
+import ssl
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
-from openssl_bio import LoadError, fips_enabled, load_provider
+from openssl_bio import SSL, LoadError, fips_enabled, load_provider
 from tests.helpers import Identity
 from tests.interop.peers import program
 from tests.programs import environment
 
 PREFIX = os.environ.get("OPENSSL_BIO_PREFIX")
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto-fips.md"
+MODULES = "/usr/lib/x86_64-linux-gnu/ossl-modules"  # in the page
 
 LEGACY = """
 import sys
@@ -29,11 +34,9 @@ load_provider("legacy")
 print(crypto.load_pkcs12(data, b"secret").get_certificate().get_subject().CN)
 """
 
-# One FIPS provider serves one OpenSSL in a process: where Python has another, that one has to start without it.
 FIPS = """
-import os, ssl, sys
-ca, certificate, key, *settings = sys.argv[1:]
-os.environ.update(setting.split("=", 1) for setting in settings)
+import sys
+ca, certificate, key = sys.argv[1:]
 from openssl_bio import SSL, LoadError, fips_enabled, load_provider, stdlib
 print(fips_enabled())
 load_provider("fips")
@@ -114,23 +117,44 @@ def test_a_pkcs12_that_needs_the_legacy_provider(server_identity: Identity, tmp_
     assert len(lines) == 2
 
 
-def test_fips(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
-    """Both faces shake hands with the FIPS provider's algorithms, and with no others."""
-    module = Path(PREFIX or "/usr/lib/ssl", "modules", "fips.so")
-    if not module.exists():
-        pytest.skip("there is no FIPS provider for this OpenSSL")
-    install = [program("openssl", "openssl"), "fipsinstall", "-module", str(module), "-out", str(tmp_path / "fips.cnf")]
-    subprocess.run(install, check=True, capture_output=True, timeout=60)
-    (tmp_path / "openssl.cnf").write_text(
-        f"openssl_conf = start\n.include {tmp_path}/fips.cnf\n[start]\nproviders = two\nalg_section = algorithms\n"
-        "[two]\nfips = fips_sect\nbase = always\n[always]\nactivate = 1\n[algorithms]\ndefault_properties = fips=yes\n"
+def shell(block: str) -> str:
+    """What the commands of a page's block print."""
+    commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+    script = "\n".join(commands).replace("openssl-bio ", f"'{sys.executable}' -m openssl_bio ")
+    done = subprocess.run(
+        ["sh", "-ec", script], env=environment(), capture_output=True, text=True, timeout=60, check=False
     )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def fips_module() -> Path:
+    """The FIPS provider for this OpenSSL; the test is skipped if there is none."""
+    named = os.environ.get("FIPS_MODULE") or (PREFIX and f"{PREFIX}/modules/fips.so")
+    found = [Path(named)] if named else [*Path("/usr/lib").glob("*/ossl-modules/fips.so")]
+    if not found or not found[0].exists():
+        pytest.skip("there is no FIPS provider for this OpenSSL (Debian: openssl-provider-fips, or FIPS_MODULE=...)")
+    return found[0]
+
+
+def test_fips(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
+    """With the page's recipe, both faces shake hands with the FIPS provider's algorithms, and with no others."""
+    module = fips_module()
+    program("openssl", "openssl")
+    blocks = re.findall(r"^ *```\w+\n(.*?)^ *```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    beside_another, install, configuration, start = (
+        textwrap.dedent(block).replace(MODULES, str(module.parent)).replace("/etc/ssl", str(tmp_path))
+        for block in blocks
+    )
+    shell(install)
+    (tmp_path / "openssl-fips.cnf").write_text(configuration)
     files = ca.certificate_file, server_identity.certificate_file, server_identity.key_file
-    settings = {"OPENSSL_CONF": str(tmp_path / "openssl.cnf"), "OPENSSL_MODULES": str(module.parent)}
-    if PREFIX is None:
-        lines = said(FIPS, *files, **settings)
+    if SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode() == ssl.OPENSSL_VERSION:
+        export, _, answer = start.splitlines()
+        assert shell(start).splitlines() == [answer]
+        lines = said(FIPS, *files, **dict(setting.split("=", 1) for setting in export.split()[2:]))
     else:
-        lines = said(FIPS, *files, *(f"{name}={value}" for name, value in settings.items()))
+        lines = said(beside_another + FIPS, *files)
     assert lines[0] == "True"
     assert [line.split()[0] for line in lines[1:5]] == ["TLSv1.2"] * 2 + ["TLSv1.3"] * 2
     assert all("GCM" in line for line in lines[1:5])
