@@ -147,6 +147,17 @@ wheel:
 wheel-sid:
 	tools/wheel/sid.sh $(ARGS)
 
+# The wheel for musl, in a chroot without glibc, and the one for aarch64, by QEMU. Each needs Debian's root, and builds
+# OpenSSL; the first builds Python, too: 15 minutes. The tests, or ARGS: 5 minutes for musl, an hour by QEMU.
+.PHONY: wheel-musl wheel-arm64
+wheel-musl:
+	tools/setup.sh build
+	tools/setup.sh wheel
+	tools/wheel/musl.sh $(ARGS)
+wheel-arm64:
+	tools/setup.sh wheel
+	tools/wheel/arm64.sh $(ARGS)
+
 openssl-3.5: .venv/test
 	tools/openssl/suite.sh trixie ob35 3.5 $(ARGS)
 

@@ -2,6 +2,8 @@
 
 The release is fetched from its project, or from Debian's archive, and has to have the checksum below. It is built
 static, without its programs, into ``PREFIX/include`` and ``PREFIX/lib``; what is there already is left.
+OPENSSL_TARGET, one of its Configure's, and CROSS_COMPILE, what the compiler's name begins with, build it for another
+kind of machine.
 
 A wheel reads no configuration and no certificates from where its OpenSSL was compiled to look: NOWHERE exists on no
 machine, and only an administrator could make it.
@@ -74,9 +76,10 @@ def run(command: list[str], folder: Path) -> None:
 
 
 def compile_unix(source: Path, prefix: Path) -> None:
-    """Configure and make, for this machine."""
+    """Configure and make, for this machine or for OPENSSL_TARGET."""
+    target = os.environ.get("OPENSSL_TARGET", "").split()
     places = [f"--prefix={prefix}", "--libdir=lib", f"--openssldir={NOWHERE}"]
-    run(["perl", "Configure", *places, *OPTIONS, *UNIX_OPTIONS], source)
+    run(["perl", "Configure", *target, *places, *OPTIONS, *UNIX_OPTIONS], source)
     jobs = os.environ.get("JOBS") or str(os.cpu_count() or 1)
     run(["make", f"-j{jobs}", "build_libs"], source)
     run(["make", "install_dev"], source)

@@ -2,7 +2,7 @@
 # usage: make.sh [pytest arguments]
 #
 # Make the sdist and, from it, the wheel of this machine, in dist/; check both; install the wheel in clean environments
-# of several Pythons, and run the sdist's tests there.  What cannot be had today is named, and is not a failure.
+# of several Pythons (PYTHONS), and run the sdist's tests there.  What cannot be had today is named, and is not a failure.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 work=$PWD/.peers/wheel openssl=$PWD/.peers/openssl-static
@@ -51,7 +51,9 @@ abi3audit --strict "$wheel"
 check-wheel-contents "$wheel"
 twine check --strict dist/*
 
-for minor in 3.11 3.12 3.13 3.14 3.15; do
+fips=.peers/ob35/modules/fips.so # of `make openssl-3.5`
+[ ! -e $fips ] || export FIPS_MODULE=$PWD/$fips
+for minor in ${PYTHONS-3.11 3.12 3.13 3.14 3.15}; do
     python=$(find_python $minor) || { echo "NOT RUN: the wheel on Python $minor, which is not here"; continue; }
     step "Python $minor"
     (cd "$source" && tools/wheel/try.sh "$python" "$work/venv-$minor" "$OLDPWD/$wheel" "$version" "$@")

@@ -19,14 +19,8 @@ if [ ! -x "$chroot/usr/bin/apt-get" ]; then
         "${mirror:-http://deb.debian.org/debian}" >"$chroot.log" 2>&1 || unavailable "debootstrap failed, see $chroot.log"
     mv "$chroot.part" "$chroot"
 fi
-for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
-    [ ! -e $file ] || cp -L $file "$chroot$file"
-done
 apt-config dump Acquire >"$chroot/etc/apt/apt.conf.d/90host"
-inside() { # it sees its own processes in a /proc that goes away with it
-    unshare --mount bash -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "${@}"' "$chroot" /usr/bin/env -i \
-        PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
-}
+. tools/wheel/chroot.sh
 inside apt-get -qq update || unavailable "its package lists cannot be had"
 inside apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends openssl curl gnutls-bin >/dev/null ||
     echo "without openssl, curl and GnuTLS as peers"
