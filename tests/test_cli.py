@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import signal
 import socket
@@ -199,7 +201,7 @@ def test_serve_on_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         done = run("serve", "--port", str(listener.getsockname()[1]))
     assert done.returncode == 1
-    assert done.stderr.startswith("openssl-bio: Address already in use")
+    assert done.stderr.startswith(f"openssl-bio: {os.strerror(errno.EADDRINUSE)}")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from openssl_bio import stdlib
 from tests.helpers import Identity
-from tests.stdlib.helpers import Pair, client_context, ours, python, server_context, told, wants_read
+from tests.stdlib.helpers import Pair, as_newer_ones, client_context, ours, python, server_context, told, wants_read
 
 
 def answer(call: Any, *arguments: Any) -> Any:
@@ -301,6 +301,7 @@ BEFORE: dict[str, list[Any]] = {
 }
 
 
+@as_newer_ones
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_79_to_101_as_the_original(name: str, ca: Identity, server_identity: Identity, version: Any) -> None:
     pairs = [pair.handshake() for pair in both(ca, server_identity, version)]
@@ -311,6 +312,7 @@ def test_79_to_101_as_the_original(name: str, ca: Identity, server_identity: Ide
         assert mine == original, step
 
 
+@as_newer_ones
 @pytest.mark.parametrize("name", BEFORE)
 def test_84_to_101_before_the_handshake(name: str, ca: Identity, server_identity: Identity, version: Any) -> None:
     pairs = both(ca, server_identity, version)

@@ -17,7 +17,17 @@ import pytest
 
 from openssl_bio import crypto, stdlib
 from tests.helpers import Identity
-from tests.stdlib.helpers import SAME_DEFAULTS, SAME_LIBRARY, Pair, client_context, ours, python, server_context, told
+from tests.stdlib.helpers import (
+    SAME_DEFAULTS,
+    SAME_LIBRARY,
+    Pair,
+    as_newer_ones,
+    client_context,
+    ours,
+    python,
+    server_context,
+    told,
+)
 from tests.stdlib.test_sockets import serving
 
 
@@ -181,6 +191,7 @@ TYPES_ALONE = {
 }
 
 
+@as_newer_ones
 @pytest.mark.parametrize("name", SAME)
 def test_102_to_121_as_the_original(name: str) -> None:
     if name in LIBRARY and not SAME_LIBRARY:

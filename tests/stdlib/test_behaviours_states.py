@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import Identity
-from tests.stdlib.helpers import Pair, client_context, ours, python, server_context, told
+from tests.stdlib.helpers import Pair, as_newer_ones, client_context, ours, python, server_context, told
 
 MODULES = (ours, python)
 
@@ -153,10 +153,7 @@ def is_fatal(answer: Any) -> bool:
     return issubclass(answer[0], ssl.SSLError) and answer[0] not in kinds and answer[3] not in reasons
 
 
-@pytest.mark.skipif(
-    bool(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).options & ssl.OP_IGNORE_UNEXPECTED_EOF),
-    reason="this Python's ssl, as Debian 12 has it, takes a cut connection for one that ended; newer ones do not",
-)
+@as_newer_ones
 @pytest.mark.parametrize("state", STATES)
 def test_each_operation_twice(ca: Identity, server_identity: Identity, version: Any, state: str) -> None:
     """Each operation, by each end, twice: the second sees what the first has left.
