@@ -624,7 +624,7 @@ static void certify(SSL_CTX *ctx)
     CHECK(X509_set_version(certificate, 2) && ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1)
           && X509_gmtime_adj(X509_getm_notBefore(certificate), -60)
           && X509_gmtime_adj(X509_getm_notAfter(certificate), 30 * 24 * 3600)
-          && X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+          && X509_NAME_add_entry_by_txt((X509_NAME *)X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
                                         (const unsigned char *)"localhost", -1, -1, 0)
           && X509_set_issuer_name(certificate, X509_get_subject_name(certificate))
           && X509_set_pubkey(certificate, key) && X509_sign(certificate, key, EVP_sha256()));
