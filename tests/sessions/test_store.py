@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from pathlib import Path
@@ -82,6 +83,23 @@ def test_session_of_a_failed_connection_is_removed(
     with pytest.raises(face.error):
         pair.server.read(1)
     assert len(store) == count - 1
+
+
+def test_context_that_goes_before_its_connections(
+    face: Face, version: str, client: Any, server_identity: Identity
+) -> None:
+    """The last connection frees libssl's part of it, whose sessions stay in the store."""
+    store = MemorySessionStore()
+    gone, other = servers_of(face, version, server_identity, store, store)
+    if face.session_type is SSL.Session:
+        gone.set_session_cache_mode(SSL.SESS_CACHE_SERVER)  # in libssl's cache as well
+    session = session_of(face, client, gone)
+    pair, count = face.connect(client, gone), len(store)
+    del gone
+    del pair
+    gc.collect()
+    assert len(store) == count
+    assert resumes(face, client, other, session)
 
 
 def test_verifying_servers_share_by_rule(

@@ -127,7 +127,7 @@ class ContextCore(TwinSettings):
 
     def _new_ctx(self, store: CData, identity: Identity, settings: dict[str, Setting]) -> CData:
         errors = self._errors
-        ctx = own(lib.SSL_CTX_new(self._method), lib.SSL_CTX_free, errors, "SSL_CTX_new")
+        ctx = own(lib.SSL_CTX_new(self._method), lib.obio_free_ctx, errors, "SSL_CTX_new")
         lib.SSL_CTX_set1_cert_store(ctx, store)
         lib.obio_watch_verification(ctx)
         # The identity was checked when it was set; a security level set since then must not undo it.

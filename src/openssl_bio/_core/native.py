@@ -9,6 +9,7 @@ exceptions.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib, load_engine
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.guard import Guard
 
     class _Engine(engine.Engine):
-        def _share_ssl(self) -> int: ...
+        def _share_ssl(self) -> tuple[int, dict[str, Any]]: ...
 
     class _Queue(bio.Queue):
         _address: int
@@ -55,9 +56,15 @@ class _Pointer:
     def __get__(self, connection: Engine | None, face: type) -> CData:
         if connection is None:
             return self
-        pointer = ffi.cast(_SSL, connection._share_ssl())
-        connection.__dict__["ssl"] = owned = own(pointer, lib.SSL_free, connection._errors, "SSL_up_ref")
+        address, kept = connection._share_ssl()
+        free = partial(_free, kept)
+        connection.__dict__["ssl"] = owned = own(ffi.cast(_SSL, address), free, connection._errors, "SSL_up_ref")
         return owned
+
+
+def _free(_kept: dict[str, Any], ssl: CData) -> None:
+    """Free an SSL, which points at what is kept until then."""
+    lib.SSL_free(ssl)
 
 
 class Engine(_Engine):

@@ -6,7 +6,8 @@
  * another (`_core/native.py`), so a pointer that somebody kept never dangles.
  * The SSL leads to its connection by a weak reference: a connection that is
  * dropped is freed at once, and the callbacks of an SSL that outlives it find
- * nobody.  What libssl points at is in `kept`, which goes after the SSL.
+ * nobody.  What libssl points at is in `kept`, which goes after the SSL: cffi's
+ * pointer has it as well.
  */
 #include <Python.h>
 
@@ -219,14 +220,32 @@ PyObject *obio_get_pending(engine_object *self, void *unused)
     return unless_unset(self, self->pending);
 }
 
-/* The address of the SSL, with a reference of the caller's. */
+/* What the SSL points at, a dict that is borrowed; NULL with an exception set. */
+static PyObject *things_kept(engine_object *self)
+{
+    BEGIN_ALONE(self);
+    if (self->kept == NULL)
+        self->kept = PyDict_New();
+    END_ALONE();
+    return self->kept;
+}
+
+/* (the address of the SSL, with a reference for the caller; what has to be kept as long). */
 PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused)
 {
+    PyObject *address, *kept, *answer;
+
     (void)unused;
     if (self->stage != OBIO_OPEN)
         return unless_unset(self, NULL);
-    SSL_up_ref(self->core.ssl);
-    return PyLong_FromVoidPtr(self->core.ssl);
+    kept = things_kept(self);
+    if (kept == NULL || (address = PyLong_FromVoidPtr(self->core.ssl)) == NULL)
+        return NULL;
+    answer = PyTuple_Pack(2, address, kept);
+    if (answer != NULL)
+        SSL_up_ref(self->core.ssl);
+    Py_DECREF(address);
+    return answer;
 }
 
 /* Set the role, which a callback cannot change.  See the reference engine. */
@@ -292,11 +311,7 @@ PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_s
         PyErr_SetString(PyExc_TypeError, "_keep takes a name and a thing");
         return NULL;
     }
-    BEGIN_ALONE(self);
-    if (self->kept == NULL)
-        self->kept = PyDict_New();
-    END_ALONE();
-    if (self->kept == NULL)
+    if (things_kept(self) == NULL)
         return NULL;
     return PyDict_SetItem(self->kept, arguments[0], arguments[1]) < 0 ? NULL : Py_NewRef(arguments[1]);
 }

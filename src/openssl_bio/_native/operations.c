@@ -340,3 +340,13 @@ void obio_free(SSL *ssl)
     SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(ssl);
 }
+
+/*
+ * An SSL may hold the SSL_CTX for longer than Python has the store that is told of its sessions.  And that an SSL_CTX
+ * is freed is no reason not to resume them: another one, or another process, may know them too.
+ */
+void obio_free_ctx(SSL_CTX *ctx)
+{
+    SSL_CTX_sess_set_remove_cb(ctx, NULL);
+    SSL_CTX_free(ctx);
+}

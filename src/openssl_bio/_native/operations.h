@@ -33,6 +33,7 @@ SSL *obio_new(SSL_CTX *ctx, void *owner);
 uintptr_t obio_owner(const SSL *ssl);
 int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int of_session);
 void obio_free(SSL *ssl);
+void obio_free_ctx(SSL_CTX *ctx);
 
 int obio_save_errors(obio_outcome *outcome);
 void obio_restore_errors(const obio_outcome *outcome);
