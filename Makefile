@@ -100,10 +100,11 @@ fuzz-native:
 	tools/fuzz_native.sh $(SECONDS) $(ARGS)
 
 # Against Python's ssl, against pyOpenSSL if it is in .venv, and against C; what one more context
-# costs, how cost grows, and asyncio end to end, with uvloop if that is in .venv.
+# costs, what importing takes, how cost grows, and asyncio end to end, with uvloop if that is in .venv.
 bench: .venv/built
 	.venv/bin/python -m benchmarks $(ARGS)
 	.venv/bin/python -m benchmarks.contexts
+	.venv/bin/python -m benchmarks.imports
 	.venv/bin/python -m benchmarks.growth
 	.venv/bin/python -m benchmarks.end_to_end
 

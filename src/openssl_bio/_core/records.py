@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 __all__ = ["Record", "replace"]
 
-R = TypeVar("R", bound="Record")
-
 
 class Record:
     """What all records can do."""
@@ -22,6 +20,9 @@ class Record:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+
+R = TypeVar("R", bound=Record)
 
 
 def replace(record: R, **changes: Any) -> R:
