@@ -149,10 +149,11 @@ INFALLIBLE: dict[str, str] = {
     r"Py_(INCREF|NewRef|XNewRef|TYPE|VISIT)|Py\w+_(Check|CheckExact|TypeCheck|IsSubtype)|PyBool_FromLong"
     r"|PyModule_GetState|PyType_GetModuleState|Py(Bytes|Dict|List|Tuple)_(AsString|AsStringAndSize|GetItem|Next|Size)"
     r"|PyImport_GetModule|SSL_up_ref": "count, look",
+    "SSL_free_buffers": "frees what is not in use, if anything",
     "PyLong_FromLong": "small numbers, which Python has ready made",
     r"PyLong_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments, which tests give",
     r"PyModule_AddType|PyType_FromModuleAndSpec|PyModuleDef_Init": "when the module is imported: it is an ImportError",
-    r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_set_(info_callback|shutdown|accept_state|connect_state)|X509_OBJECT_retrieve_match"
+    r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_clear_mode|SSL_rstate_string|SSL_set_(info_callback|shutdown|accept_state|connect_state)|X509_OBJECT_retrieve_match"
     r"|SSL_CTX_(sess_[gs]et_remove_cb|set_cert_verify_callback|set_tlsext_ticket_key_evp_cb|flush_sessions\w*)"
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
     r"|X509_VERIFY_PARAM_set_auth_level|sk_\w+_(num|value)": "read or write what is there",

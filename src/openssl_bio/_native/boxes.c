@@ -286,8 +286,13 @@ static size_t record_size(const unsigned char *header)
 
 static void follow(obio_box *box, const unsigned char *data, size_t size)
 {
-    if (size == box->left) { /* as libssl mostly reads */
+    if (size == box->left) { /* libssl mostly reads the whole rest, or a whole header */
         box->left = 0;
+        return;
+    }
+    if (box->left == 0 && box->have == 0 && size == sizeof box->header) {
+        memcpy(box->header, data, sizeof box->header);
+        box->left = record_size(box->header);
         return;
     }
     while (size > 0) {
@@ -384,10 +389,7 @@ static size_t expect(const obio_box *box, size_t overhead, int *plain)
         size -= box->left;
     }
     while (size >= sizeof header - have) {
-        if (have == 0)
-            memcpy(header, at, sizeof header);
-        else
-            memcpy(header + have, at, sizeof header - have);
+        memcpy(header + have, at, sizeof header - have);
         at += sizeof header - have;
         size -= sizeof header - have;
         have = 0;
@@ -470,9 +472,11 @@ static int box_read(BIO *bio, char *buffer, size_t size, size_t *got)
     obio_box *box = BIO_get_data(bio);
     int ended;
 
-    BIO_clear_retry_flags(bio);
     enter(box);
+    if (box->has_waited || box->far != NULL) /* or there are no flags to clear */
+        BIO_clear_retry_flags(bio);
     *got = take(box, buffer, size);
+    box->has_waited = *got == 0;
     ended = box->ended;
     if (*got == 0 && box->far != NULL)
         ended = read_far(box->far, buffer, size, got) == 0;

@@ -29,7 +29,7 @@
 
 /* -- what every method does --------------------------------------------------------------------------------------- */
 
-/* Wait for the object.  0, or -1 with an exception set. */
+/* Wait for the object.  0, or 1 in a callback of the object, or -1 with an exception set. */
 int obio_enter(engine_object *self)
 {
     if (self->stage != OBIO_OPEN) {
@@ -73,10 +73,10 @@ int obio_unless_direct(engine_object *self, const char *method)
 /* The same for input and output, which a callback of this connection may not do. */
 int obio_enter_io(engine_object *self)
 {
-    if (obio_enter(self) < 0)
-        return -1;
-    if (!obio_guard_in_callback(self->guard))
-        return 0;
+    int entered = obio_enter(self);
+
+    if (entered <= 0)
+        return entered;
     Py_XDECREF(obio_call((PyObject *)self, "_refuse_io", NULL));
     obio_leave_clean(self);
     return -1;
@@ -104,6 +104,7 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
 {
     int handshaking = !SSL_is_init_finished(self->core.ssl);
 
+    self->core.open = !handshaking;
     if (handshaking)
         self->core.promised = 0;
     if (large || handshaking) {

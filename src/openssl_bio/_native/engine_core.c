@@ -103,11 +103,12 @@ static int is_empty(const obio_engine *engine)
     return engine->inbox != NULL && obio_box_waits(engine->inbox);
 }
 
-/* Where all came that was promised, nothing is pending. */
+/* Where all came that was promised, nothing is pending, and no handshake has begun. */
 static int has_run_dry(const obio_engine *engine, int all_came)
 {
-    return is_empty(engine) && !engine->datagrams && SSL_is_init_finished(engine->ssl)
-        && (all_came || !SSL_has_pending(engine->ssl)) && SSL_get_shutdown(engine->ssl) == 0;
+    return is_empty(engine) && !engine->datagrams
+        && ((all_came && engine->open) || (SSL_is_init_finished(engine->ssl) && !SSL_has_pending(engine->ssl)))
+        && SSL_get_shutdown(engine->ssl) == 0;
 }
 
 /* All went well: so there is no error in the queue where libssl has only sealed and opened records of data. */
@@ -143,7 +144,7 @@ void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
 /* Seal all of the data, also where SSL_MODE_ENABLE_PARTIAL_WRITE makes libssl stop after each record. */
 void obio_engine_write(obio_engine *engine, const void *data, size_t size)
 {
-    int sealing = SSL_is_init_finished(engine->ssl) && engine->outbox != NULL;
+    int sealing = engine->open && engine->outbox != NULL;
     size_t total = 0, put;
 
     obio_begin(&engine->outcome);

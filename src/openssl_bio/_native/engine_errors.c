@@ -33,10 +33,10 @@ PyObject *obio_failure(engine_object *self)
     return failure;
 }
 
-/* 0, or -1 with the error set that ended the connection before. */
-int obio_refuse_failed(engine_object *self)
+/* What obio_refuse_failed() does where there is a failure. */
+int obio_refuse_ended(engine_object *self)
 {
-    PyObject *failure = self->failure == NULL ? NULL : obio_failure(self);
+    PyObject *failure = obio_failure(self);
 
     if (failure == NULL)
         return 0;

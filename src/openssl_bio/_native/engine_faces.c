@@ -82,17 +82,22 @@ int obio_is_size(PyObject *argument, size_t *size)
     return 1;
 }
 
-/* Whether an argument is bytes that can be written at once. */
-int obio_is_data(PyObject *argument)
+/* Whether an argument is bytes that can be written at once, and at least so many. */
+int obio_is_data(PyObject *argument, Py_ssize_t least)
 {
-    return PyBytes_CheckExact(argument) && PyBytes_Size(argument) <= INT_MAX;
+    Py_ssize_t size;
+
+    if (!PyBytes_CheckExact(argument))
+        return 0;
+    size = PyBytes_Size(argument);
+    return size >= least && size <= INT_MAX;
 }
 
 /* -- pyOpenSSL's Connection --------------------------------------------------------------------------------------- */
 
 static PyObject *face_send(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
-    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0]))
+    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0], 0))
         return obio_method_write(self, arguments[0]);
     return obio_in_python((PyObject *)self, "_python_send", arguments, count, names);
 }
@@ -109,23 +114,24 @@ static PyObject *face_recv(engine_object *self, PyObject *const *arguments, Py_s
 static PyObject *face_bio_read(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
     PyObject *data = NULL;
-    size_t size;
+    size_t size, waiting;
 
     if (!is_plain(self, count, names, 1) || !obio_is_size(arguments[0], &size))
         return obio_in_python((PyObject *)self, "_python_bio_read", arguments, count, names);
     if (obio_enter(self) < 0)
         return NULL;
-    if (obio_waiting(self) == 0)
+    waiting = obio_waiting(self);
+    if (waiting == 0)
         obio_raise_want_read(self);
     else
-        data = obio_take(self, size);
+        data = obio_take_of(self, size, waiting);
     obio_leave_moved(self, self->core.outbox);
     return data;
 }
 
 static PyObject *face_bio_write(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
-    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0]))
+    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0], 0))
         return obio_method_feed(self, arguments[0]);
     return obio_in_python((PyObject *)self, "_python_bio_write", arguments, count, names);
 }
@@ -139,16 +145,18 @@ static int is_at_end(const engine_object *self)
         && SSL_get_shutdown(self->core.ssl) == SSL_RECEIVED_SHUTDOWN;
 }
 
-static PyObject *read_or_end(engine_object *self, size_t size)
+/* NULL without an exception at the end. */
+static PyObject *read_or_end(engine_object *self, size_t size, int *ended)
 {
     PyObject *data;
 
     if (obio_enter_io(self) < 0)
         return NULL;
     data = obio_read_quietly(self, size);
-    if (data != NULL && PyBytes_Size(data) == 0 && !is_at_end(self)) {
+    if (data != NULL && PyBytes_Size(data) == 0) {
+        *ended = is_at_end(self);
         Py_DECREF(data);
-        data = obio_raise_outcome(self);
+        data = *ended ? NULL : obio_raise_outcome(self);
     }
     obio_leave_after(self, data);
     return data;
@@ -157,27 +165,21 @@ static PyObject *read_or_end(engine_object *self, size_t size)
 static PyObject *face_read(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
     size_t size = 1024;
+    int ended = 0;
     PyObject *data;
 
     if (is_plain(self, count, names, count <= 1 ? count : 1) && (count == 0 || obio_is_size(arguments[0], &size)) && size > 0) {
-        data = read_or_end(self, size);
-        if (data == NULL || PyBytes_Size(data) > 0)
-            return data;
-        Py_DECREF(data); /* Python notes that the end was told */
+        data = read_or_end(self, size, &ended);
+        if (!ended)
+            return data; /* else Python notes that the end was told */
     }
     return obio_in_python((PyObject *)self, "_python_read", arguments, count, names);
 }
 
 static PyObject *face_write(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
-    PyObject *written;
-
-    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0])) {
-        written = obio_method_write(self, arguments[0]);
-        if (written == NULL || PyLong_AsSize_t(written) != 0)
-            return written;
-        Py_DECREF(written); /* there is nothing to write, which is not nothing to do */
-    }
+    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0], 1)) /* to write nothing is not nothing to do */
+        return obio_method_write(self, arguments[0]);
     return obio_in_python((PyObject *)self, "_python_write", arguments, count, names);
 }
 

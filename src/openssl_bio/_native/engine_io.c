@@ -31,18 +31,13 @@ static void call_peek(engine_object *self, void *buffer, size_t size)
     obio_peek(self->core.ssl, buffer, size, &self->core.outcome);
 }
 
-/* -- reading ------------------------------------------------------------------------------------------------------ */
-
-/* The bytes of an object, until obio_release().  0, or -1 with an exception set. */
-int obio_data_of(PyObject *object, Py_buffer *view)
+/* The bytes of any object: see obio_data_of(). */
+int obio_buffer_of(PyObject *object, Py_buffer *view)
 {
-    if (!PyBytes_CheckExact(object))
-        return PyObject_GetBuffer(object, view, PyBUF_SIMPLE);
-    view->buf = PyBytes_AsString(object); /* the caller's reference keeps it */
-    view->len = PyBytes_Size(object);
-    view->obj = NULL;
-    return 0;
+    return PyObject_GetBuffer(object, view, PyBUF_SIMPLE);
 }
+
+/* -- reading ------------------------------------------------------------------------------------------------------ */
 
 /* Take up to `size` of the bytes that came with an exception. */
 PyObject *obio_take_unread(engine_object *self, size_t size)
@@ -442,7 +437,13 @@ size_t obio_waiting(engine_object *self)
 /* A callback may take what is there. */
 PyObject *obio_take(engine_object *self, size_t size)
 {
-    size_t waiting = obio_waiting(self), got = 0;
+    return obio_take_of(self, size, obio_waiting(self));
+}
+
+/* The same where it is known how much that is. */
+PyObject *obio_take_of(engine_object *self, size_t size, size_t waiting)
+{
+    size_t got = 0;
     PyObject *data;
 
     if (self->core.datagrams && size < waiting)

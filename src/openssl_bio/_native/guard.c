@@ -85,7 +85,7 @@ static int wait_for(obio_guard *guard, unsigned long me)
     return failed ? -1 : 0;
 }
 
-/* Take the lock.  0, or -1 with an exception set. */
+/* Take the lock.  0, or 1 where the thread is in a callback of the object, or -1 with an exception set. */
 int obio_guard_enter(obio_guard *guard)
 {
     unsigned long me = PyThread_get_thread_ident();
@@ -93,7 +93,7 @@ int obio_guard_enter(obio_guard *guard)
     if (guard->owner != me && !TAKE(&guard->owner, me) && wait_for(guard, me) < 0)
         return -1;
     guard->depth++;
-    return 0;
+    return guard->callbacks != 0;
 }
 
 /* Take the lock if nobody has it, this thread included.  Whether it was taken. */

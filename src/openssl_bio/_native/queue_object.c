@@ -154,7 +154,7 @@ PyObject *obio_face_queue_write(PyObject *self, PyObject *const *arguments, Py_s
 {
     queue_object *queue = (queue_object *)self;
 
-    if (count == 1 && obio_is_data(arguments[0]) && !obio_box_ended(queue->box))
+    if (count == 1 && obio_is_data(arguments[0], 0) && !obio_box_ended(queue->box))
         return put(queue, arguments[0]);
     return obio_in_python(self, "_python_write", arguments, count, NULL);
 }

@@ -29,6 +29,7 @@ typedef struct {
     unsigned char *target; /* written instead of data, as long as there is room */
     size_t target_room, target_used;
     int ended;
+    int has_waited; /* the last read found nothing */
     int keeps; /* a small block, when it is empty */
     obio_far *far; /* NULL unless it leads elsewhere */
     unsigned char header[5]; /* of the TLS record that the reader is in */

@@ -76,11 +76,29 @@ int obio_raise_pending(engine_object *self);
 void obio_lose(engine_object *self);
 PyObject *obio_raise_outcome(engine_object *self);
 PyObject *obio_raise_want_read(engine_object *self);
-int obio_refuse_failed(engine_object *self);
+int obio_refuse_ended(engine_object *self);
 int obio_refuse_write(engine_object *self);
 PyObject *obio_raise_error(engine_object *self, PyObject *outcome);
 
 int obio_size_of(PyObject *number, size_t *size);
+int obio_buffer_of(PyObject *object, Py_buffer *view);
+
+/* 0, or -1 with the error set that ended the connection before. */
+static inline int obio_refuse_failed(engine_object *self)
+{
+    return self->failure == NULL ? 0 : obio_refuse_ended(self);
+}
+
+/* The bytes of an object, until obio_release().  0, or -1 with an exception set. */
+static inline int obio_data_of(PyObject *object, Py_buffer *view)
+{
+    if (!PyBytes_CheckExact(object))
+        return obio_buffer_of(object, view);
+    view->buf = PyBytes_AsString(object); /* the caller's reference keeps it */
+    view->len = PyBytes_Size(object);
+    view->obj = NULL;
+    return 0;
+}
 
 /* What obio_data_of() gave; bytes were not locked. */
 static inline void obio_release(Py_buffer *view)
@@ -90,11 +108,11 @@ static inline void obio_release(Py_buffer *view)
 }
 
 PyObject *obio_read_bytes(engine_object *self, size_t size);
-int obio_data_of(PyObject *object, Py_buffer *view);
 PyObject *obio_read_some(engine_object *self, size_t size);
 PyObject *obio_read_quietly(engine_object *self, size_t size);
 size_t obio_waiting(engine_object *self);
 PyObject *obio_take(engine_object *self, size_t size);
+PyObject *obio_take_of(engine_object *self, size_t size, size_t waiting);
 PyObject *obio_take_unread(engine_object *self, size_t size);
 int obio_feed(engine_object *self, const Py_buffer *data);
 
@@ -126,7 +144,7 @@ PyObject *obio_foreign_object(const obio_module_state *state, PyObject *object, 
                               int sized);
 
 int obio_is_size(PyObject *argument, size_t *size);
-int obio_is_data(PyObject *argument);
+int obio_is_data(PyObject *argument, Py_ssize_t least);
 PyObject *obio_attribute(PyObject *object, const char *name);
 PyObject *obio_call(PyObject *object, const char *name, PyObject *argument);
 PyObject *obio_in_python(PyObject *self, const char *name, PyObject *const *arguments, Py_ssize_t count,

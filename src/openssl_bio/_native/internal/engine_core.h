@@ -16,6 +16,7 @@ typedef struct {
     size_t overhead;          /* of a record on an open connection, beside its header; 0 while unknown */
     size_t promised;          /* what the next read gives if libssl does nothing but decrypt; 0 while unknown */
     int datagrams;
+    int open; /* the handshake was over when the operation that runs began, as far as its caller has said so */
     int dry; /* another read would want more ciphertext */
     struct obio_guard *guard; /* for warm.c, NULL if the engine has nothing to do with it */
     int place;                /* in the ring of warm connections, from 1 on; 0 for none */
