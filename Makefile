@@ -107,6 +107,7 @@ bench: .venv/built
 	.venv/bin/python -m benchmarks.imports
 	.venv/bin/python -m benchmarks.growth
 	.venv/bin/python -m benchmarks.end_to_end
+	.venv/bin/python -m benchmarks.threads
 
 # Handshakes full and resumed, by one process and three, and what Redis adds. Needs redis-server.
 .PHONY: bench-fleet
