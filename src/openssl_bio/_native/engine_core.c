@@ -103,11 +103,11 @@ static int is_empty(const obio_engine *engine)
     return engine->inbox != NULL && obio_box_waits(engine->inbox);
 }
 
-/* Where all came that was promised, nothing is pending, and no handshake has begun. */
+/* Where all came that was promised, nothing is pending, unless libssl reads ahead, and no handshake has begun. */
 static int has_run_dry(const obio_engine *engine, int all_came)
 {
     return is_empty(engine) && !engine->datagrams
-        && ((all_came && engine->open) || (SSL_is_init_finished(engine->ssl) && !SSL_has_pending(engine->ssl)))
+        && ((all_came && engine->open && !SSL_get_read_ahead(engine->ssl)) || (SSL_is_init_finished(engine->ssl) && !SSL_has_pending(engine->ssl)))
         && SSL_get_shutdown(engine->ssl) == 0;
 }
 

@@ -86,11 +86,17 @@ static obio_engine *take_place(obio_engine *engine)
     return before;
 }
 
+/* By the thread that has the guard. */
+static void free_buffers(const obio_engine *engine)
+{
+    if (is_between_records(engine->ssl))
+        SSL_free_buffers(engine->ssl); /* which frees none that it needs */
+}
+
 static void cool_down(obio_engine *engine)
 {
     keep_boxes(engine, 0);
-    if (is_between_records(engine->ssl))
-        SSL_free_buffers(engine->ssl); /* which frees none that it needs */
+    free_buffers(engine);
     obio_guard_leave(engine->guard);
     enter();
     engine->cooling--;
@@ -107,6 +113,8 @@ void obio_warm_up(obio_engine *engine)
     leave();
     if (engine->place != 0)
         keep_boxes(engine, 1);
+    else
+        free_buffers(engine); /* all places are of connections in use: nobody else would, should this one be idle now */
     if (before != NULL)
         cool_down(before);
 }
