@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -99,9 +100,11 @@ def test_signal_as_a_callback_is_called(
     client.set_info_callback(lambda *_: None)
     client.set_verify(SSL.VERIFY_PEER, lambda *arguments: bool(arguments[-1]))
     before = signal.signal(signal.SIGALRM, on_alarm)
+    gc.collect()
+    gc.disable()  # Python has no way out of a destructor, and other tests leave objects that have one
     try:
         for attempt in range(2000):
-            pair = Pair(client, server)  # not dropped while armed: Python has no way out of a destructor
+            pair = Pair(client, server)  # not dropped while armed
             signal.setitimer(signal.ITIMER_REAL, 0.0003 + attempt % 97 * 0.00003)
             try:
                 armed = True
@@ -116,5 +119,6 @@ def test_signal_as_a_callback_is_called(
         armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        gc.enable()
     assert raised == caught > 0
     assert capfd.readouterr().err == ""
