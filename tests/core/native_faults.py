@@ -93,6 +93,7 @@ UNREACHED: dict[str, str] = {
     "PyType_GetSlot in foreign_dealloc": "the same",
     "PyList_Append in keep_exception": "an exception that memory ran out for, and memory runs out again",
     "PyUnicode_InternFromString in fail": "the same",
+    "CRYPTO_THREAD_run_once in obio_psk_mark": "whose mark is asked for has had obio_psk_session do it",
     "PyUnicode_InternFromString in module_exec": "when the module is imported: it is an ImportError",
     **(
         {
@@ -134,14 +135,14 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 # Functions that have no way to fail as they are called here, and why.
 INFALLIBLE: dict[str, str] = {
-    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_SESSION|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
+    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
     r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
     r"|PyObject_GC_UnTrack": "free, or forget",
     r"mem(cmp|cpy|move|set)|str(cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
     r"|CRYPTO_memcmp": "C's own",
     r"CRYPTO_THREAD_(read_lock|write_lock|unlock|get_local)|X509_STORE_unlock|PyThread_(acquire|release)_lock\w*"
-    r"|PyThread_get_thread_ident|PyGILState_\w+|YIELD|sched_yield|SwitchToThread": "locks that are there, which nobody"
-    " holds twice",
+    r"|PyThread_get_thread_ident|PyGILState_\w+|(Py_)?(BEGIN|END)_(ALONE|CRITICAL_SECTION)"
+    r"|YIELD|sched_yield|SwitchToThread": "locks that are there, which nobody holds twice",
     r"ERR_\w+|PyErr_\w+|PyException_SetTraceback": "report failures; PyErr_Format has a MemoryError instead",
     r"BIO_(get_data|set_data|set_init|clear_retry_flags|set_retry_\w+|ctrl_pending|method_type|meth_set_\w+|up_ref"
     r"|set_mem_eof_return)": "read or write what is there",
@@ -158,7 +159,8 @@ INFALLIBLE: dict[str, str] = {
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
     r"|X509_VERIFY_PARAM_set_auth_level|sk_\w+_(num|value)": "read or write what is there",
     r"offsetof|read|write|size|ended|borrow": "a macro of C, and where a box leads to",
-    r"obio_\w+|py_(bio_\w+|info)|METHOD|TAKE|PyInit__engine|engine_call|stack_of": "our own, in their declarations",
+    r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|ADD"
+    r"|PyInit__engine|engine_call|stack_of": "our own, in their declarations",
 }
 NATIVE = Path(_openssl.__file__).parent / "_native"
 # Of what the faults of Python's calls are tried with, what calls our C.
