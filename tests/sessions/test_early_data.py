@@ -344,27 +344,34 @@ def test_server_of_gnutls_cli(ca: Identity, server_identity: Identity, tmp_path:
     server.set_max_early_data(1000)
     seen: list[tuple[bytes, str]] = []
 
-    def serve() -> None:
-        for _ in range(2):
-            sock, _address = listening.accept()
-            sock.settimeout(None)
-            with sock:
-                connection = SSL.Connection(server, sock)
-                connection.set_accept_state()
-                data = early(connection)
-                connection.do_handshake()
-                seen.append((data, connection.early_data_status()))
-                connection.send(b"hello\n")
-                with suppress(SSL.Error):
-                    connection.recv(100)
-                    connection.shutdown()
+    def serve(listening: socket.socket) -> None:
+        with suppress(SSL.Error, OSError):  # of a client that has given up
+            for _ in range(2):
+                sock, _address = listening.accept()
+                sock.settimeout(None)
+                with sock:
+                    connection = SSL.Connection(server, sock)
+                    connection.set_accept_state()
+                    data = early(connection)
+                    connection.do_handshake()
+                    seen.append((data, connection.early_data_status()))
+                    connection.send(b"hello\n")
+                    with suppress(SSL.Error):
+                        connection.recv(100)
+                        connection.shutdown()
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(TIMEOUT)
-        thread = threading.Thread(target=serve)
-        thread.start()
-        options = ["--resume", "--waitresumption", "--earlydata", str(tmp_path / "words")]
-        trust = ["--x509cafile", str(ca.certificate_file), "-p", str(listening.getsockname()[1])]
-        done = finished(["gnutls-cli", *options, *trust, "localhost"], b"hello\n", tmp_path)
-        thread.join(TIMEOUT)
+    for _attempt in range(5):
+        seen.clear()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(TIMEOUT)
+            thread = threading.Thread(target=serve, args=(listening,))
+            thread.start()
+            options = ["--resume", "--waitresumption", "--earlydata", str(tmp_path / "words")]
+            trust = ["--x509cafile", str(ca.certificate_file), "-p", str(listening.getsockname()[1])]
+            done = finished(["gnutls-cli", *options, *trust, "localhost"], b"hello\n", tmp_path)
+            with suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)  # nobody else comes
+            thread.join(TIMEOUT)
+        if b"The operation timed out" not in done.log:  # it waits for its ticket, but on a busy machine not long enough
+            break
     assert seen == [(b"", "not sent"), (b"early words", "accepted")], (done.output, done.log)

@@ -1,8 +1,9 @@
 #!/bin/bash
 # usage: suite.sh SUITE TAG VERSION [pytest arguments]
 #
-# Run the whole suite, and the faults in our C, on OpenSSL VERSION from Debian's SUITE.  A version that cannot be fetched today is named, and is
-# not a failure.  Everything happens in .peers, in a copy of the sources: build/ must not mix objects of two OpenSSLs.
+# Run the whole suite, and the faults in our C, on OpenSSL VERSION from Debian's SUITE, on both engines
+# (ENGINES="cffi c").  A version that cannot be fetched today is named, and is not a failure.  Everything happens in
+# .peers, in a copy of the sources: build/ must not mix objects of two OpenSSLs.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 suite=$1 tag=$2 version=$3
@@ -27,7 +28,7 @@ export OPENSSL_BIO_PREFIX=$PWD/.peers/$tag
 "$venv/bin/pip" install -q --disable-pip-version-check --force-reinstall --no-deps --no-cache-dir "./$copy"
 # The package on the system's OpenSSL, for sessions that go from one version to another.
 [ ! -x .venv/bin/python ] || export OPENSSL_BIO_OTHER=$PWD/.venv/bin/python
-for engine in cffi c; do
+for engine in ${ENGINES:-cffi c}; do
     env -u SSL_CERT_FILE -u SSL_CERT_DIR OPENSSL_BIO_ENGINE=$engine EXPECT_OPENSSL="$version" \
         "$venv/bin/python" -m pytest "$@"
 done
