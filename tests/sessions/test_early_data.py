@@ -372,6 +372,6 @@ def test_server_of_gnutls_cli(ca: Identity, server_identity: Identity, tmp_path:
             with suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)  # nobody else comes
             thread.join(TIMEOUT)
-        if b"The operation timed out" not in done.log:  # it waits for its ticket, but on a busy machine not long enough
+        if "The operation timed out" not in done.log:  # it waits for its ticket, but on a busy machine not long enough
             break
     assert seen == [(b"", "not sent"), (b"early words", "accepted")], (done.output, done.log)
