@@ -4,7 +4,7 @@ Machines are noisy: the subjects take turns in every round, a round's times are 
 the same round, and what is shown is the median of those ratios.  Above 1 is faster than Python's ``ssl``.  The time is
 the CPU's, and the clock's where there are two threads.
 
-Idle memory and import time are measured in processes of their own, and shown as KiB and milliseconds.
+Idle memory is measured in processes of their own, and shown as KiB.
 """
 
 from __future__ import annotations
@@ -91,15 +91,6 @@ def idle_memory(subject: Subject, pairs: int = 500) -> float:
     return (resident_kib() - before) / (2 * pairs)
 
 
-def import_milliseconds(module: str) -> float:
-    """How long a module takes to import, beyond the interpreter; the best of seven."""
-    code = f"import time; a=time.perf_counter(); import {module}; print(time.perf_counter() - a)"
-    keeps = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}  # else every module is compiled each time
-    command = [sys.executable, "-c", code]
-    runs = [subprocess.run(command, check=True, capture_output=True, env=keeps).stdout for _ in range(7)]
-    return min(float(run) for run in runs) * 1e3
-
-
 def in_own_process(subject: str) -> float:
     command = [sys.executable, "-m", "benchmarks", "--idle-memory", subject]
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
@@ -131,9 +122,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
     if not arguments.only:
         answer["idle KiB"] = {name: in_own_process(name) for name, s in who.items() if not s.one_call}
-        answer["import ms"] = {s.module.__name__: import_milliseconds(s.module.__name__) for s in who.values()}
-        for what in ("idle KiB", "import ms"):
-            print(f"{what}: " + ", ".join(f"{key} {value:.1f}" for key, value in answer[what].items()))
+        print("idle KiB: " + ", ".join(f"{key} {value:.1f}" for key, value in answer["idle KiB"].items()))
     return answer
 
 
