@@ -8,10 +8,8 @@ What both have beyond the originals is here: a `Credential` is a certificate wit
 `TrustStore` is what is trusted, and `SUSPEND` what a callback returns that will answer later.
 """
 
-import importlib
+import sys
 from typing import TYPE_CHECKING, Any
-
-from openssl_bio._version import __version__
 
 if TYPE_CHECKING:
     from openssl_bio import SSL, crypto, stdlib
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.suspension import SUSPEND, Suspended
     from openssl_bio._core.ticket_keys import TicketKey, TicketKeys
     from openssl_bio._core.trust_store import TrustStore
+    from openssl_bio._version import __version__
 
 __all__ = [
     "SSL",
@@ -77,17 +76,24 @@ _HOMES = {
     "load_provider": "openssl_bio._core.providers",
     "parse_client_hello": "openssl_bio._core.client_hello",
     "install_as_pyopenssl": "openssl_bio._as_pyopenssl",
+    "__version__": "openssl_bio._version",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for."""
     if name in ("SSL", "crypto", "stdlib"):
-        return importlib.import_module(f"openssl_bio.{name}")
+        return _imported(f"openssl_bio.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'openssl_bio' has no attribute {name!r}")
-    globals()[name] = value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value = getattr(_imported(_HOMES[name]), name)
     return value
+
+
+def _imported(module: str) -> Any:
+    """As `importlib.import_module`; `importlib` itself takes longer to import than most of this package's modules."""
+    __import__(module)
+    return sys.modules[module]
 
 
 def __dir__() -> list[str]:

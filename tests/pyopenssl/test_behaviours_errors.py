@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, crypto
-from openssl_bio._core.errors import Kind, Outcome
+from openssl_bio._core.errors import KINDS, Kind, Outcome
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
 from tests.core.test_error_queue import poison
 from tests.helpers import Identity, Pair, carry, server_context
@@ -95,7 +95,7 @@ def test_03_error_is_not_empty_after_a_fatal_error(pair: Pair) -> None:
 
 def test_03_every_outcome_has_its_exception() -> None:
     """Also those that no operation here ends with: nothing becomes an empty Error."""
-    for kind in Kind:
+    for kind in KINDS:
         error = SSL_ERRORS.error(Outcome(kind))
         assert isinstance(error, SSL.Error)
         assert type(error) in SUBCLASSES or error.args[0]

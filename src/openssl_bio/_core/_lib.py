@@ -7,8 +7,11 @@ functions that use it say so, instead of an AttributeError.
 from __future__ import annotations
 
 import functools
+
+# Where `importlib.machinery` has them from, which takes as long to import as four modules of this package.
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import ExtensionFileLoader
 from collections.abc import Callable
-from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from types import TracebackType
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 

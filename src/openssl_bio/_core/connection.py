@@ -32,7 +32,6 @@ from openssl_bio._core.pointers import own
 from openssl_bio._core.records import replace
 from openssl_bio._core.resumption import bound, remembered
 from openssl_bio._core.suspension import Suspendable
-from openssl_bio._core.ticket_keys import TicketKeys
 from openssl_bio._core.twins import Call, TwinSettings, names_in
 from openssl_bio._core.verification import Demand, session_id_context
 from openssl_bio._core.views import original_of
@@ -102,19 +101,26 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
     ) -> None:
         """Connect over these queues, or Python objects like ``ssl.MemoryBIO``, or memory of the connection's own."""
         self._refuse_second_init()
-        generation, errors = context._use(), self._errors
+        generation = context._use()
         self._open(generation.address, incoming, outgoing)
         self._context, self._is_initialised = original_of(context), True
         self._generation = self._first_generation = generation
         self._demand = generation.demand
         self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
         keys = generation.settings.get("ticket_keys")
-        if keys is not None and isinstance(keys.value, TicketKeys):
-            errors.check(lib.obio_ticket_keys_use(self.ssl, keys.value._ring), "SSL_set_ex_data")
+        if keys is not None:
+            self._seal_tickets(keys.value)
         guard = generation.settings.get("replay_guard")
         if guard is not None and guard.value is not None:
             lib.SSL_set_options(self.ssl, lib.SSL_OP_NO_ANTI_REPLAY)
             lib.SSL_set_allow_early_data_cb(self.ssl, lib.py_allow_early_data, ffi.NULL)
+
+    def _seal_tickets(self, keys: object) -> None:
+        """Tell C of the context's keys; their setting may be a callback as well, and that is not C's."""
+        from openssl_bio._core.ticket_keys import TicketKeys
+
+        if isinstance(keys, TicketKeys):
+            self._errors.check(lib.obio_ticket_keys_use(self.ssl, keys._ring), "SSL_set_ex_data")
 
     def _refuse_second_init(self) -> None:
         """RuntimeError if this is a connection already; nothing of it is replaced."""

@@ -14,29 +14,41 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.records import Record
 
 
-class Kind(Enum):
-    """How an operation ended."""
+class Kind:
+    """How an operation ended: one of these, which are compared by identity. An `enum.Enum` is slow to import."""
 
-    OK = auto()
-    WANT_READ = auto()  # it needs bytes from the peer
-    WANT_WRITE = auto()  # the outgoing buffer is full
-    WANT_X509_LOOKUP = auto()  # a certificate callback asked to be called again
-    WANT_CLIENT_HELLO = auto()  # a ClientHello callback asked to be called again
-    WANT_RETRY_VERIFY = auto()  # verification was suspended
-    WANT_ASYNC = auto()  # an asynchronous key operation has not finished
-    ZERO_RETURN = auto()  # the peer closed with close_notify
-    EOF = auto()  # the bytes ended without close_notify: truncation
-    SYSCALL = auto()  # the transport failed; errno says how
-    SSL = auto()  # a protocol or configuration error; the records say which
-    MISUSE = auto()  # the call is not allowed now, and libssl was not entered
+    __slots__ = ("name",)
+
+    OK: ClassVar[Kind]
+    WANT_READ: ClassVar[Kind]  # it needs bytes from the peer
+    WANT_WRITE: ClassVar[Kind]  # the outgoing buffer is full
+    WANT_X509_LOOKUP: ClassVar[Kind]  # a certificate callback asked to be called again
+    WANT_CLIENT_HELLO: ClassVar[Kind]  # a ClientHello callback asked to be called again
+    WANT_RETRY_VERIFY: ClassVar[Kind]  # verification was suspended
+    WANT_ASYNC: ClassVar[Kind]  # an asynchronous key operation has not finished
+    ZERO_RETURN: ClassVar[Kind]  # the peer closed with close_notify
+    EOF: ClassVar[Kind]  # the bytes ended without close_notify: truncation
+    SYSCALL: ClassVar[Kind]  # the transport failed; errno says how
+    SSL: ClassVar[Kind]  # a protocol or configuration error; the records say which
+    MISUSE: ClassVar[Kind]  # the call is not allowed now, and libssl was not entered
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
+
+    def __repr__(self) -> str:
+        return f"Kind.{self.name}"
+
+
+KINDS: Final = tuple(map(Kind, Kind.__annotations__))
+for _kind in KINDS:
+    setattr(Kind, _kind.name, _kind)
 
 
 _KINDS = {

@@ -12,7 +12,6 @@ Invariant: no answer lets a handshake go on that the callback could not have giv
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Final
 
 from openssl_bio._core.engines import Guard
@@ -20,17 +19,21 @@ from openssl_bio._core.engines import Guard
 __all__ = ["SUSPEND", "Suspend", "Suspendable", "Suspended"]
 
 
-class Suspend(Enum):
-    """The type of `SUSPEND`."""
+class Suspend:
+    """The type of `SUSPEND`, of which there is one alone."""
 
-    SUSPEND = "SUSPEND"
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return "openssl_bio.SUSPEND"
 
+    def __reduce__(self) -> str:
+        """The name by which `copy` and `pickle` find it."""
+        return "SUSPEND"
+
 
 # What a callback returns that will answer later.
-SUSPEND: Final = Suspend.SUSPEND
+SUSPEND: Final = Suspend()
 
 
 class Suspended(Exception):

@@ -11,8 +11,7 @@ libssl refuses a ticket that was made by another rule.
 Keys that a callback gives (`TicketKey`) are Python bytes, and stay in memory as those do.
 """
 
-from __future__ import annotations
-
+# No annotations from the future: `NamedTuple` compiles those that are text, which takes longer than the rest.
 from typing import NamedTuple, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib

@@ -8,7 +8,7 @@ compiles generations (`context`), a connection changes its own ``SSL`` (`connect
 from __future__ import annotations
 
 import weakref
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -48,7 +48,7 @@ def _exactly(bits: int, get: Call, clear: Callable[..., Any], add: Callable[...,
     return apply
 
 
-class TwinSettings(ABC):
+class TwinSettings:
     """The setters; ``side`` below is 0 for an SSL_CTX and 1 for an SSL."""
 
     _errors: ClassVar[ErrorTable]

@@ -6,7 +6,7 @@ Each setting is a method or attribute of one of the classes ``Settings``, ``Call
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +16,7 @@ from openssl_bio.stdlib._private import _SSLMethod
 __all__ = ["Settable", "function"]
 
 
-class Settable(ABC):
+class Settable:
     """A context, or one connection before its handshake."""
 
     @abstractmethod
