@@ -1,7 +1,10 @@
 """pyOpenSSL's ``OpenSSL.SSL``: TLS contexts and connections."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from openssl_bio._core._lib import ffi as _ffi
 from openssl_bio._core._lib import lib as _lib
+from openssl_bio._core.late import late as _late
 from openssl_bio.pyopenssl._connection import Connection
 from openssl_bio.pyopenssl._constants import (
     DTLS_CLIENT_METHOD,
@@ -97,7 +100,6 @@ from openssl_bio.pyopenssl._constants import (
     TLSv1_1_METHOD,
     TLSv1_2_METHOD,
     TLSv1_METHOD,
-    X509VerificationCodes,
 )
 from openssl_bio.pyopenssl._context import Context
 from openssl_bio.pyopenssl._encoding import FILETYPE_ASN1, FILETYPE_PEM
@@ -110,11 +112,26 @@ from openssl_bio.pyopenssl._errors import (
     WantX509LookupError,
     ZeroReturnError,
 )
-from openssl_bio.pyopenssl._name import X509Name
-from openssl_bio.pyopenssl._pkey import PKey
-from openssl_bio.pyopenssl._session import Session
-from openssl_bio.pyopenssl._store import X509Store
-from openssl_bio.pyopenssl._x509 import X509
+
+if _TYPE_CHECKING:
+    from openssl_bio.pyopenssl._name import X509Name
+    from openssl_bio.pyopenssl._pkey import PKey
+    from openssl_bio.pyopenssl._session import Session
+    from openssl_bio.pyopenssl._store import X509Store
+    from openssl_bio.pyopenssl._verification_codes import X509VerificationCodes
+    from openssl_bio.pyopenssl._x509 import X509
+else:
+    __getattr__, __dir__ = _late(
+        globals(),
+        {
+            "PKey": "openssl_bio.pyopenssl._pkey",
+            "Session": "openssl_bio.pyopenssl._session",
+            "X509": "openssl_bio.pyopenssl._x509",
+            "X509Name": "openssl_bio.pyopenssl._name",
+            "X509Store": "openssl_bio.pyopenssl._store",
+            "X509VerificationCodes": "openssl_bio.pyopenssl._verification_codes",
+        },
+    )
 
 __all__ = [
     "DTLS_CLIENT_METHOD",

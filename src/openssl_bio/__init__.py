@@ -8,8 +8,9 @@ What both have beyond the originals is here: a `Credential` is a certificate wit
 `TrustStore` is what is trusted, and `SUSPEND` what a callback returns that will answer later.
 """
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from openssl_bio._core.late import late
 
 if TYPE_CHECKING:
     from openssl_bio import SSL, crypto, stdlib
@@ -56,6 +57,9 @@ __all__ = [
 
 # Where each name comes from.  A program that uses one face does not wait for the other to be imported.
 _HOMES = {
+    "SSL": "openssl_bio.SSL:",
+    "crypto": "openssl_bio.crypto:",
+    "stdlib": "openssl_bio.stdlib:",
     "ClientHello": "openssl_bio._core.client_hello",
     "ClientHelloError": "openssl_bio._core.client_hello",
     "Credential": "openssl_bio._core.credential",
@@ -80,21 +84,5 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
-    if name in ("SSL", "crypto", "stdlib"):
-        return _imported(f"openssl_bio.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'openssl_bio' has no attribute {name!r}")
-    globals()[name] = value = getattr(_imported(_HOMES[name]), name)
-    return value
-
-
-def _imported(module: str) -> Any:
-    """As `importlib.import_module`; `importlib` itself takes longer to import than most of this package's modules."""
-    __import__(module)
-    return sys.modules[module]
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = late(globals(), _HOMES)

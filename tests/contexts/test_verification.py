@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import ssl
 import threading
 from functools import partial
@@ -276,6 +278,11 @@ def suspended(face: Face, pair: Any) -> Suspended:
         pair.handshake()
     assert isinstance(caught.value, face.error)
     return caught.value
+
+
+def test_there_is_one_suspend() -> None:
+    assert [copy.copy(SUSPEND), copy.deepcopy(SUSPEND), pickle.loads(pickle.dumps(SUSPEND))] == [SUSPEND] * 3
+    assert repr(SUSPEND) == "openssl_bio.SUSPEND"
 
 
 @pytest.mark.parametrize("setter", SETTERS)

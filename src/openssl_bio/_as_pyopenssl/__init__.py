@@ -65,7 +65,7 @@ def install_as_pyopenssl() -> None:
     _refuse_the_original()
     sys.meta_path.insert(0, _Finder())
     for module in (SSL, crypto):
-        for value in vars(module).values():
+        for value in [getattr(module, name) for name in dir(module)]:
             if isinstance(value, type) and value.__module__.startswith("openssl_bio."):
                 value.__module__ = value.__module__.replace("openssl_bio.", "OpenSSL.", 1)
 

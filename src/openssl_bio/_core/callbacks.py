@@ -22,7 +22,6 @@ from openssl_bio._core.engines import owner_of
 from openssl_bio._core.errors import ErrorsAside
 from openssl_bio._core.pointers import fill, own, shared_certificate, taken
 from openssl_bio._core.protocols import join_protocols, split_protocols
-from openssl_bio._core.resumption import remembered, renewed
 
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
@@ -201,7 +200,9 @@ def _ignore(*_arguments: object) -> None:
 @entry_point("py_info", fails=None)
 def info(connection: ConnectionCore, _ssl: CData, where: int, value: int) -> None:
     """Something happened in the handshake, or an alert passed."""
-    if where & lib.SSL_CB_HANDSHAKE_DONE:
+    if where & lib.SSL_CB_HANDSHAKE_DONE and connection._resumes is not None:
+        from openssl_bio._core.resumption import renewed
+
         core = renewed(connection)
         if core is not None:
             _tell_of_session(connection, core)
@@ -217,6 +218,8 @@ def keylog(connection: ConnectionCore, _ssl: CData, line: CData) -> None:
 @entry_point("py_new_session", fails=0)
 def new_session(connection: ConnectionCore, _ssl: CData, session: CData) -> int:
     """There is a session to be resumed later: on TLS 1.3 one for each ticket, on TLS 1.2 after the handshake."""
+    from openssl_bio._core.resumption import remembered
+
     lib.SSL_SESSION_up_ref(session)
     core = remembered(connection, own(session, lib.SSL_SESSION_free, connection._errors, "SSL_SESSION_up_ref"))
     _tell_of_session(connection, core)

@@ -30,7 +30,6 @@ from openssl_bio._core.identity import Identity
 from openssl_bio._core.own_trust import OwnTrust
 from openssl_bio._core.pointers import own
 from openssl_bio._core.records import replace
-from openssl_bio._core.resumption import bound, remembered
 from openssl_bio._core.suspension import Suspendable
 from openssl_bio._core.twins import Call, TwinSettings, names_in
 from openssl_bio._core.verification import Demand, session_id_context
@@ -496,6 +495,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             self._refuse_in_callback("change the session of the connection it was called for")
             travelled = session.context is None
             if travelled:
+                from openssl_bio._core.resumption import bound
+
                 session = bound(self, session)
             _refuse(session, self._demand, self._context, self._generation)
             copy = own(lib.SSL_SESSION_dup(session.session), lib.SSL_SESSION_free, self._errors, "SSL_SESSION_dup")
@@ -520,6 +521,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         return None
 
     def _get_session(self) -> SessionCore | None:
+        from openssl_bio._core.resumption import remembered
+
         with self._guard:
             session = lib.SSL_get1_session(self.ssl)
             if session == ffi.NULL:

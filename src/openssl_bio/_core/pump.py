@@ -23,7 +23,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 HEADER = 5  # bytes before the body of a TLS record
 LARGEST = 1 << 16  # bytes that one read may bring: a datagram, or a record's body
-SLICE = 1 << 16  # bytes of ciphertext that one write is given
 
 
 def _last_error() -> int:
@@ -85,6 +84,8 @@ def _empty_transfer() -> CData:
 
 class SocketPump:
     """One engine's way to one file descriptor."""
+
+    slice: ClassVar[int] = 1 << 16  # bytes of ciphertext that one write is given
 
     def __init__(self, fileno: Callable[[], int], want_read: type[BaseException], errors: ErrorTable) -> None:
         """``fileno`` is asked before each use; ``want_read`` is what the engine raises when it wants bytes."""
@@ -251,7 +252,7 @@ class SocketPump:
         leaving = self._leaving
         while leaving.size or engine._waiting_bytes():
             if not leaving.size:
-                self._move(engine, lambda ssl: lib.obio_transfer_fill(leaving, lib.SSL_get_wbio(ssl), SLICE))
+                self._move(engine, lambda ssl: lib.obio_transfer_fill(leaving, lib.SSL_get_wbio(ssl), self.slice))
             bio = self._point(self._writer)
             if lib.obio_transfer_drain(leaving, bio):
                 continue

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.callbacks import HANDLE_INDEX
 from openssl_bio._core.context import ContextCore
-from openssl_bio._core.resumption import server_key
 
 if TYPE_CHECKING:
     from openssl_bio._core.connection import ConnectionCore
@@ -113,12 +112,17 @@ class SessionSettings(ContextCore):
 
         ``name`` is "new_session" or "session_cache": one C callback serves both.
         """
+        # What C calls needs it, which may be when the program has given up its access to files.
+        import openssl_bio._core.resumption  # noqa: F401
+
         entry = lib.py_new_session
         with self._guard:
             self._let_libssl_tell()
             self._set_callback(name, callback, value, lambda ctx: lib.SSL_CTX_sess_set_new_cb(ctx, entry))
 
     def _use_session_cache(self, cache: SessionCache | None) -> None:
+        from openssl_bio._core.resumption import server_key
+
         def keep(connection: ConnectionCore, session: SessionCore) -> None:
             key = server_key(connection)
             if cache is not None and key is not None and not lib.SSL_is_server(connection.ssl):

@@ -13,8 +13,6 @@ from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, c_string, function
 from openssl_bio.pyopenssl._connection_certificates import verification_error
 from openssl_bio.pyopenssl._constants import NO_OVERLAPPING_PROTOCOLS
-from openssl_bio.pyopenssl._errors import VerificationError
-from openssl_bio.pyopenssl._x509 import X509
 
 if TYPE_CHECKING:
     from openssl_bio._core.client_hello import ClientHello
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from openssl_bio._core.suspension import Suspend
     from openssl_bio.pyopenssl._connection import Connection
     from openssl_bio.pyopenssl._context import Context
+    from openssl_bio.pyopenssl._errors import VerificationError
+    from openssl_bio.pyopenssl._x509 import X509
 
     ChainCallback = Callable[["Connection", list[X509], VerificationError | None], "bool | Suspend"]
     ClientHelloCallback = Callable[
@@ -205,6 +205,9 @@ def _server_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, str]
 
 def _verifier(callback: VerifyCallback | None) -> Callable[..., Any] | None:
     """The core's verify callback that calls pyOpenSSL's."""
+    # A refusal needs it also where there is no callback, and then the program may have given up its access to files.
+    from openssl_bio.pyopenssl._x509 import X509
+
     if callback is None:
         return None
     judge = function(callback)
@@ -216,6 +219,8 @@ def _verifier(callback: VerifyCallback | None) -> Callable[..., Any] | None:
 
 
 def _chain_judge(callback: ChainCallback) -> Verifier:
+    from openssl_bio.pyopenssl._x509 import X509
+
     tell = function(callback)
 
     def judge(connection: Connection, chain: list[CData], refusal: Refusal | None) -> Any:
@@ -225,6 +230,8 @@ def _chain_judge(callback: ChainCallback) -> Verifier:
 
 
 def _sole_judge(callback: VerifierCallback) -> Verifier:
+    from openssl_bio.pyopenssl._x509 import X509
+
     tell = function(callback)
 
     def judge(connection: Connection, chain: list[CData], _refusal: Refusal | None) -> Any:

@@ -12,8 +12,6 @@ from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
 from openssl_bio._core.pointers import INT_MAX, BytesLike
-from openssl_bio._core.pump import SLICE, SocketPump
-from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio._core.views import seen_as
 from openssl_bio.pyopenssl._arguments import c_string, integer, without_text
 from openssl_bio.pyopenssl._callbacks import Callbacks
@@ -22,10 +20,11 @@ from openssl_bio.pyopenssl._context import Context
 from openssl_bio.pyopenssl._datagrams import Datagrams
 from openssl_bio.pyopenssl._errors import FACE, SSL_ERRORS, WantReadError
 from openssl_bio.pyopenssl._negotiated import Negotiated
-from openssl_bio.pyopenssl._session import Session
 from openssl_bio.pyopenssl._settings import Settings
 
 if TYPE_CHECKING:
+    from openssl_bio._core.pump import SocketPump
+    from openssl_bio.pyopenssl._session import Session
     from openssl_bio.stdlib import SSLObject
 
 
@@ -91,6 +90,8 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         if socket is not None:
             self._refuse_second_init()
             self._socket = socket
+            from openssl_bio._core.pump import SocketPump
+
             self._pump = SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
             if type(self) is Connection:
                 self.__class__ = _OverSocket
@@ -201,7 +202,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         return self._write_or_gather(data) if self._pump is None else self._send(memoryview(data).cast("B"), self._pump)
 
     def _send(self, data: memoryview, pump: SocketPump) -> int:
-        part = data if self._datagrams else data[:SLICE]
+        part = data if self._datagrams else data[: pump.slice]
         count: int = pump.drive(self, "send", lambda: self._write(part))
         if count > len(part):
             detail = f"bad write retry: {count} bytes wait to be sent, and {len(part)} were given"
@@ -388,6 +389,8 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def get_session(self) -> Session | None:
         """The session to resume later, or None. On TLS 1.3 it can be resumed once data has been received."""
+        from openssl_bio.pyopenssl._session import Session
+
         core = self._get_session()
         return None if core is None else Session._wrap(core)
 
@@ -399,6 +402,8 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         this one demands: a weaker verify mode, another verify callback, or not the host of `set_verify_host`. Setting
         more afterwards, before the handshake is over, is refused in the same way.
         """
+        from openssl_bio.pyopenssl._session import Session
+
         if not isinstance(session, Session):
             raise TypeError("session must be a Session instance")
         if session._core is None:
@@ -411,6 +416,8 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         Call it on a client before the handshake, after the server name and what is to be verified were set. A TLS 1.3
         session is taken out of the cache by this.
         """
+        from openssl_bio._core.resumption import resume_from_cache
+
         return resume_from_cache(self)
 
     def write_early_data(self, buf: BytesLike) -> int:

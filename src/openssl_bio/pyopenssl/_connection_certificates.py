@@ -9,11 +9,12 @@ from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.errors import VERIFY_FAILED, Kind, Outcome, is_verify_failure
 from openssl_bio.pyopenssl._errors import VerificationError
-from openssl_bio.pyopenssl._name import X509Name
-from openssl_bio.pyopenssl._x509 import X509
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+    from openssl_bio.pyopenssl._name import X509Name
+    from openssl_bio.pyopenssl._x509 import X509
 
 __all__ = ["ConnectionCertificates", "verification_error"]
 
@@ -23,6 +24,8 @@ _REFUSED = Outcome(Kind.SSL, (VERIFY_FAILED,))
 
 def verification_error(refusal: Refusal, outcome: Outcome = _REFUSED) -> VerificationError:
     """What says why a chain is refused."""
+    from openssl_bio.pyopenssl._x509 import X509
+
     error = VerificationError.from_outcome(outcome)
     error.code, error.message, error.depth, error.name = refusal.code, refusal.message, refusal.depth, refusal.name
     error.chain = [X509._wrap(certificate) for certificate in refusal.chain]
@@ -81,6 +84,8 @@ class ConnectionCertificates(ConnectionCore):
     def get_client_ca_list(self, *, as_cryptography: Literal[False] = False) -> list[X509Name]: ...
     def get_client_ca_list(self, *, as_cryptography: bool = False) -> list[X509Name] | list[x509.Name]:
         """The issuers that a server asks for; on a client, those it was told of."""
+        from openssl_bio.pyopenssl._name import X509Name
+
         names = [X509Name._wrap(name) for name in self._client_ca_names()]
         if not as_cryptography:
             return names
@@ -92,6 +97,8 @@ class ConnectionCertificates(ConnectionCore):
 def _one(certificate: CData | None, as_cryptography: bool) -> X509 | x509.Certificate | None:
     if certificate is None:
         return None
+    from openssl_bio.pyopenssl._x509 import X509
+
     wrapped = X509._wrap(certificate)
     return wrapped.to_cryptography() if as_cryptography else wrapped
 
@@ -99,5 +106,7 @@ def _one(certificate: CData | None, as_cryptography: bool) -> X509 | x509.Certif
 def _all(certificates: list[CData] | None, as_cryptography: bool) -> list[X509] | list[x509.Certificate] | None:
     if certificates is None:
         return None
+    from openssl_bio.pyopenssl._x509 import X509
+
     wrapped = [X509._wrap(certificate) for certificate in certificates]
     return [certificate.to_cryptography() for certificate in wrapped] if as_cryptography else wrapped

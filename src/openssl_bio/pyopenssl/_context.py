@@ -12,14 +12,14 @@ from openssl_bio.pyopenssl import _constants as c
 from openssl_bio.pyopenssl._arguments import bits, function, integer
 from openssl_bio.pyopenssl._callbacks import Callbacks
 from openssl_bio.pyopenssl._errors import FACE, SSL_ERRORS
-from openssl_bio.pyopenssl._session import Session
 from openssl_bio.pyopenssl._settings import Path, Settings
-from openssl_bio.pyopenssl._store import X509Store
 
 if TYPE_CHECKING:
     from openssl_bio._core.session_cache import SessionCache
     from openssl_bio._core.ticket_keys import TicketKey
     from openssl_bio.pyopenssl._connection import Connection
+    from openssl_bio.pyopenssl._session import Session
+    from openssl_bio.pyopenssl._store import X509Store
 
 _SERVER_AUTHENTICATION = "1.3.6.1.5.5.7.3.1"
 
@@ -118,6 +118,8 @@ class Context(SessionSettings, Settings, Callbacks):
 
     def get_cert_store(self) -> X509Store:
         """The context's trust store; what is added to it is trusted by later connections."""
+        from openssl_bio.pyopenssl._store import X509Store
+
         return X509Store._wrap(self._trust)
 
     # -- keys and sessions ------------------------------------------------------------------------------------------
@@ -152,6 +154,8 @@ class Context(SessionSettings, Settings, Callbacks):
         the callback needs), and lets nothing be stored there: keep the sessions yourself, such as in a `SessionCache`.
         Source: ``SSL_CTX_sess_set_new_cb``; pyOpenSSL has no such method.
         """
+        from openssl_bio.pyopenssl._session import Session
+
         tell = _ignore if callback is None else function(callback)
         self._on_new_session("new_session", lambda connection, core: tell(connection, Session._wrap(core)), callback)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.passphrase import PassphraseRequest
@@ -14,9 +14,11 @@ from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, byte_string, c_string, integer, protocols, without_text
 from openssl_bio.pyopenssl._encoding import FILETYPE_ASN1, FILETYPE_PEM
 from openssl_bio.pyopenssl._errors import SSL_ERRORS
-from openssl_bio.pyopenssl._name import X509Name
-from openssl_bio.pyopenssl._pkey import PKey
-from openssl_bio.pyopenssl._x509 import X509
+
+if TYPE_CHECKING:
+    from openssl_bio.pyopenssl._name import X509Name
+    from openssl_bio.pyopenssl._pkey import PKey
+    from openssl_bio.pyopenssl._x509 import X509
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -150,6 +152,8 @@ class Settings(TwinSettings):
 
     def use_privatekey(self, pkey: PKey) -> None:
         """Use a private key (a PKey, or one of cryptography's). Error if it does not match the certificate."""
+        from openssl_bio.pyopenssl._pkey import PKey
+
         key = pkey if isinstance(pkey, PKey) else PKey.from_cryptography_key(pkey)
         if key._only_public:
             raise ValueError("Key only has public part")
@@ -185,12 +189,16 @@ class Settings(TwinSettings):
 
         As in the original, a path that is a str gives a DeprecationWarning.
         """
+        from openssl_bio.pyopenssl._x509 import X509
+
         data = read_file(without_text(cafile, "cafile"), SSL_ERRORS)
         certificates = load_certificates(data, SSL_ERRORS, f"no certificates in {cafile!r}")
         self._offer_cas([_copied_subject(X509._wrap(certificate)) for certificate in certificates])
 
     def set_client_ca_list(self, certificate_authorities: Sequence[X509Name]) -> None:
         """Ask clients for certificates of these issuers."""
+        from openssl_bio.pyopenssl._name import X509Name
+
         names = list(certificate_authorities)
         for name in names:
             if not isinstance(name, X509Name):
@@ -202,6 +210,8 @@ class Settings(TwinSettings):
         self._offer_cas([*self._present_client_cas(), _copied_subject(_x509(certificate_authority))])
 
     def _offer_cas(self, names: list[CData]) -> None:
+        from openssl_bio.pyopenssl._name import X509Name
+
         self._set_client_cas(names, tuple(X509Name._wrap(name).der() for name in names))
 
     # -- sessions, and protocols of the application -----------------------------------------------------------------
@@ -241,10 +251,14 @@ class Settings(TwinSettings):
 
 def _copied_subject(certificate: X509) -> CData:
     """An owned X509_NAME: the one that a certificate gives belongs to the certificate."""
+    from openssl_bio.pyopenssl._name import X509Name
+
     return X509Name(certificate.get_subject())._name
 
 
 def _x509(cert: X509) -> X509:
+    from openssl_bio.pyopenssl._x509 import X509
+
     return cert if isinstance(cert, X509) else X509.from_cryptography(cert)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from openssl_bio._core._lib import CData
 from openssl_bio._core.connection import ConnectionCore
-from openssl_bio._core.views import ConnectionView, ContextView, register, share
+from openssl_bio._core.view_classes import ConnectionView, ContextView, share
+from openssl_bio._core.views import register
 from openssl_bio.pyopenssl._connection import Connection
 from openssl_bio.pyopenssl._context import Context
 from openssl_bio.pyopenssl._errors import FACE

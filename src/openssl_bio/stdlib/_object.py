@@ -16,7 +16,6 @@ from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
 from openssl_bio._core.guard import Unset
 from openssl_bio._core.pointers import INT_MAX
-from openssl_bio._core.resumption import resume_from_cache
 from openssl_bio._core.verification import Demand
 from openssl_bio._core.views import seen_as
 from openssl_bio.stdlib._bio import fitted, transport
@@ -28,7 +27,6 @@ from openssl_bio.stdlib._errors import FACE, IO_ERRORS, SETUP_ERRORS, described
 from openssl_bio.stdlib._key_files import KeyFiles
 from openssl_bio.stdlib._names import is_address, refuse_unusable
 from openssl_bio.stdlib._negotiated import Negotiated
-from openssl_bio.stdlib._session import SSLSession
 from openssl_bio.stdlib._settings import Settings
 from openssl_bio.stdlib._shadow import shadow
 from openssl_bio.stdlib._stapling import Stapling
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from openssl_bio.SSL import Connection
     from openssl_bio.stdlib._bio import MemoryBIO
     from openssl_bio.stdlib._context import SSLContext
+    from openssl_bio.stdlib._session import SSLSession
 
 __all__ = ["SSLObject"]
 
@@ -146,9 +145,16 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             self._configure_post_handshake()
         if session is not None:
             self.session = session
-        elif not server_side and self._context._session_cache is not None:
-            resume_from_cache(self)
+        else:
+            self._resume_from_cache()
         return self
+
+    def _resume_from_cache(self) -> None:
+        """As a client, offer a session of the context's cache, if it has one."""
+        if not self._server_side and self._context._session_cache is not None:
+            from openssl_bio._core.resumption import resume_from_cache
+
+            resume_from_cache(self)
 
     def _owner(self) -> Any:
         """What callbacks are given for this connection: itself, or the socket that has it."""
@@ -215,8 +221,8 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         """
         self._to_set("the trust store")
         super().use_trust_store(store)
-        if not self._server_side and self._resumes is None:
-            resume_from_cache(self)
+        if self._resumes is None:
+            self._resume_from_cache()
 
     @property
     def check_hostname(self) -> bool:
@@ -407,11 +413,15 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         One of the same context, or of `SSLSession.from_bytes`, can be set before a handshake. It is not offered if what
         this connection demands of the server was not verified with it; the handshake is a full one then.
         """
+        from openssl_bio.stdlib._session import SSLSession
+
         core = self._get_session()
         return None if core is None else SSLSession._wrap(core)
 
     @session.setter  # type: ignore[override]
     def session(self, session: SSLSession) -> None:
+        from openssl_bio.stdlib._session import SSLSession
+
         if not isinstance(session, SSLSession):
             raise TypeError("Value is not a SSLSession.")
         if session._core.context not in (None, self._context):

@@ -19,6 +19,7 @@ class SSLSession(SessionValue):
     ``ticket_lifetime_hint`` and ``has_ticket``.
     """
 
+    __module__ = "openssl_bio.stdlib"
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]  # as in the original
 

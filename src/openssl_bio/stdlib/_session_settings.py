@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from openssl_bio._core.settings import SettingsCore
-from openssl_bio.stdlib._session import SSLSession
 from openssl_bio.stdlib._settable import function
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.session_cache import SessionCache
     from openssl_bio._core.ticket_keys import TicketKey
     from openssl_bio.stdlib._object import SSLObject
+    from openssl_bio.stdlib._session import SSLSession
 
     # callback(connection, what can be resumed later)
     NewSession: TypeAlias = Callable[[Any, SSLSession], object]
@@ -76,4 +76,6 @@ def _ignore(*_arguments: object) -> None:
 
 
 def _session_caller(callback: NewSession) -> Callable[[SSLObject, SessionCore], object]:
+    from openssl_bio.stdlib._session import SSLSession
+
     return lambda connection, core: callback(connection._owner(), SSLSession._wrap(core))

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from openssl_bio._core.channel_binding import refuse_other_bindings
 from openssl_bio._core.errors import Kind, Outcome
-from openssl_bio._core.pump import SocketPump
 from openssl_bio.stdlib._callbacks import Callbacks
 from openssl_bio.stdlib._errors import IO_ERRORS, described
 from openssl_bio.stdlib._key_files import KeyFiles
@@ -35,6 +34,7 @@ from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
     from openssl_bio._core.credential import Credential
+    from openssl_bio._core.pump import SocketPump
     from openssl_bio._core.trust_store import TrustStore
     from openssl_bio.stdlib._context import SSLContext
     from openssl_bio.stdlib._object import SSLObject
@@ -121,6 +121,8 @@ class SocketObject:
     """What Python's ``SSLSocket`` calls its ``_sslobj``: a connection in memory, and the socket it is carried by."""
 
     def __init__(self, plain: SSLSocket, connection: SSLObject) -> None:
+        from openssl_bio._core.pump import SocketPump
+
         self._socket = weakref.ref(plain)
         self._connection = connection
         self._turn = threading.RLock()

@@ -7,7 +7,8 @@ from typing import Any
 
 from openssl_bio._core._lib import lib
 from openssl_bio._core.connection import ConnectionCore
-from openssl_bio._core.views import ConnectionView, ContextView, register, share
+from openssl_bio._core.view_classes import ConnectionView, ContextView, share
+from openssl_bio._core.views import register
 from openssl_bio.stdlib import _constants as c
 from openssl_bio.stdlib._context import SSLContext
 from openssl_bio.stdlib._errors import FACE

@@ -1,0 +1,37 @@
+"""Names of modules that are imported when somebody asks for them first.
+
+Theory of operation.  Python calls a module's ``__getattr__`` for a name that it does not have (PEP 562).  `late` makes
+one that imports the name from where it is defined, and keeps it in the module, where it is found from then on.  So a
+program that imports a face does not wait for what few programs use, and cannot tell the difference: ``from module
+import name``, ``import *``, ``dir()``, and `pickle`, which looks classes up by name, find all of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["late"]
+
+
+def late(namespace: dict[str, Any], homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The ``__getattr__`` and the ``__dir__`` of the module with these ``globals()``.
+
+    ``homes`` says where each name is: "module", or "module:other" if it has another name there, or "module:" if it is
+    the module itself.
+    """
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
+        home, colon, attribute = homes[name].partition(":")
+        __import__(home)  # as `importlib.import_module`, which takes longer to import than three modules of ours
+        module = sys.modules[home]
+        namespace[name] = value = module if colon and not attribute else getattr(module, attribute or name)
+        return value
+
+    def names() -> list[str]:
+        return sorted({*namespace, *homes})
+
+    return find, names
