@@ -342,7 +342,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _refuse_in_callback(self, deed: str) -> None:
         """Raise the face's error for misuse if a callback runs: libssl would crash, now or later."""
-        if self._guard.callbacks:
+        if self._guard.busy:
             raise self._errors.error(Outcome(Kind.MISUSE, detail=f"a callback cannot {deed}"))
 
     def _attach(self, generation: Generation) -> None:

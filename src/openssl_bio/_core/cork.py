@@ -87,7 +87,7 @@ class Corkable(Engine):
                 self._uncork()
 
     def _refuse_corking(self) -> None:
-        if self._guard.callbacks:
+        if self._guard.busy:
             raise self._error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))
 
     def _write_or_gather(self, data: BytesLike) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.connection import ConnectionCore
-from openssl_bio._core.errors import ABORTED, classify
+from openssl_bio._core.errors import ABORTED, classify, first_of
 from openssl_bio._core.pointers import PIECE, BytesLike, new_buffer, own, taken
 
 __all__ = ["EarlyData"]
@@ -58,6 +58,7 @@ class EarlyData(ConnectionCore):
         if self._failure is not None:
             raise self._error(self._failure)
         outcome = own(lib.obio_outcome_new(), lib.obio_outcome_free, self._errors, "obio_outcome_new")
+        self._guard.operate()
         operation(self.ssl, *arguments, outcome)
         if outcome.broken:
             self._failure = classify(outcome)
@@ -65,7 +66,7 @@ class EarlyData(ConnectionCore):
             if self._failure is None:
                 self._failure = ABORTED
                 lib.obio_abort(self.ssl)
-            raise self._pending.pop()
+            raise first_of(self._pending)
         if not outcome.count and outcome.ssl_error != lib.SSL_ERROR_NONE:
             raise self._error(classify(outcome))
         return int(outcome.count)

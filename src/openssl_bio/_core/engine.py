@@ -29,11 +29,12 @@ datagram a call, and ``_take`` raises ValueError where it would cut one.  Three 
 ``_listen`` waits for a ClientHello with a valid cookie, ``_timeout`` tells the microseconds until ``_handle_timeout``
 has to be called (-1 for never), which sends the last flight again if its timer has expired, and tells whether it did.
 
-What every operation promises.  It runs under the connection's guard; called from one of the connection's own callbacks
-it raises a RuntimeError and does nothing; only ``_take`` gives what is there.  An exception that a callback raised
-comes first, also where libssl reported success; plaintext that came with it is kept for the next read.  If that was
-before the end of the handshake, the connection is ended with an alert to the peer.  An error that follows delivered
-bytes is kept for the next call.  After a fatal error every operation raises that error again, without entering libssl.
+What every operation promises.  It runs under the connection's guard; called from one of the connection's own callbacks,
+or from whatever else may run inside of an operation, it raises a RuntimeError and does nothing; only ``_take`` gives
+what is there.  An exception that a callback raised comes first, also where libssl reported success; plaintext that came
+with it is kept for the next read.  If that was before the end of the handshake, the connection is ended with an alert
+to the peer.  An error that follows delivered bytes is kept for the next call.  After a fatal error every operation
+raises that error again, without entering libssl.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.bio import ByteBox, Queue, foreign_bio
-from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
+from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify, first_of
 from openssl_bio._core.guard import NO_OTHER_ROLE, NOT_IN_A_CALLBACK, Guard, Unset
 from openssl_bio._core.pointers import INT_MAX, PIECE, RECORD, BytesLike, new_buffer, own, taken
 
@@ -115,7 +116,7 @@ class Engine:
         libssl compares it on clients too: with that of a session, or of a pre-shared key, which has none.
         """
         with self._guard:
-            if self._guard.callbacks:
+            if self._guard.busy:
                 self._refuse_role()
             lib.SSL_set_connect_state(self.ssl)
             self._errors.check(self._name_sessions(b"", True), "SSL_set_session_id_context")
@@ -123,7 +124,7 @@ class Engine:
     def _become_server(self) -> None:
         """Be a server; `_refuse_role` raises in a callback."""
         with self._guard:
-            if self._guard.callbacks:
+            if self._guard.busy:
                 self._refuse_role()
             lib.SSL_set_accept_state(self.ssl)
 
@@ -142,8 +143,8 @@ class Engine:
     # -- running one C operation ------------------------------------------------------------------------------------
 
     def _refuse_io(self) -> None:
-        """Raise the face's error for misuse, a RuntimeError, if this is the thread of a running callback."""
-        if self._guard.callbacks:
+        """Raise the face's error for misuse, a RuntimeError, inside of an operation, as callbacks are."""
+        if self._guard.busy:
             raise self._error(Outcome(Kind.MISUSE, detail=NOT_IN_A_CALLBACK))
 
     def _refuse(self) -> None:
@@ -154,13 +155,14 @@ class Engine:
     def _run(self, operation: Callable[..., int], *arguments: object) -> int:
         """Run an operation; raise what its callbacks raised; return the count of the outcome."""
         handshaking = not lib.SSL_is_init_finished(self.ssl)
+        self._guard.operate()
         operation(self.ssl, *arguments, self._outcome)
         if self._outcome.broken:
             self._failure = classify(self._outcome)
         if self._pending:
             if self._failure is None:
                 self._end_with_pending(handshaking)
-            raise self._pending.pop()
+            raise first_of(self._pending)
         return int(self._outcome.count)
 
     def _end_with_pending(self, handshaking: bool) -> None:
@@ -376,11 +378,12 @@ class Engine:
     def data_to_send(self) -> bytes:
         """Return all the ciphertext there is for the peer, b"" if there is none; on DTLS one datagram.
 
-        On a new client it begins the handshake first, and raises what that raises.
+        On a new client it begins the handshake first, and raises what that raises; in a callback it does not.
         """
         self._only_memory()
         with self._guard:
-            if lib.SSL_in_before(self.ssl) and not lib.SSL_is_server(self.ssl) and self._failure is None:
+            is_new = lib.SSL_in_before(self.ssl) and not lib.SSL_is_server(self.ssl)
+            if is_new and self._failure is None and not self._guard.busy:
                 self._run(lib.obio_handshake)
                 if self._outcome.ssl_error != lib.SSL_ERROR_WANT_READ:
                     self._unless_ok()
@@ -406,5 +409,5 @@ class Engine:
         buffer = new_buffer(PIECE)
         count = lib.BIO_read(self._outgoing, buffer, PIECE)
         if self._pending:
-            raise self._pending.pop()
+            raise first_of(self._pending)
         return taken(buffer, max(count, 0))

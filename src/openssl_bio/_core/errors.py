@@ -161,6 +161,13 @@ def take_queue() -> tuple[ErrorRecord, ...]:
         lib.obio_outcome_free(outcome)
 
 
+def first_of(problems: list[BaseException]) -> BaseException:
+    """What the callbacks of an operation raised first; what followed from it is dropped."""
+    first = problems[0]
+    problems.clear()
+    return first
+
+
 class CleanQueue:
     """``with clean_queue:`` gives a block of libcrypto calls an empty error queue, and leaves it empty."""
 

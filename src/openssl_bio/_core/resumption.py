@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.errors import first_of
 from openssl_bio._core.pointers import own, shared_certificate
 from openssl_bio._core.session import SessionCore, digest_of, ticket_of
 
@@ -87,7 +88,7 @@ def _verify(connection: ConnectionCore, session: SessionCore) -> None:
     leaf = shared_certificate(peer, connection._errors)
     code = lib.obio_verify_again(connection.ssl, leaf, list(session.chain), len(session.chain))
     if connection._pending:
-        raise connection._pending.pop()
+        raise first_of(connection._pending)
     connection._errors.check(code >= 0, "verifying the session's certificates")
     if code != lib.X509_V_OK and demand.mode & lib.SSL_VERIFY_PEER:
         reason = ffi.string(lib.X509_verify_cert_error_string(code)).decode()

@@ -12,9 +12,10 @@
  * The GIL is let go once an operation, and only if that is large: a small one is
  * over before another thread could have taken it.  libssl may call Python back
  * in either case: cffi's entry points take the GIL when they do not have it.
- * While a callback runs the guard counts it, so what it does to this object is
- * refused; but it may do anything to others, drop references, or run the cyclic
- * collector.  So nothing here is borrowed across an operation, and what is in the
+ * An operation that begins while another one runs is refused, whether that is in a
+ * callback, or in what else may run where Python is entered: a signal's handler, or what
+ * the cyclic collector finalizes.  All of them may do anything to others, and drop
+ * references.  So nothing here is borrowed across an operation, and what is in the
  * object is consistent whenever Python can run.
  *
  * How the object is made and freed is in engine_open.c; one-call operations are in
@@ -29,7 +30,7 @@
 
 /* -- what every method does --------------------------------------------------------------------------------------- */
 
-/* Wait for the object.  0, or 1 in a callback of the object, or -1 with an exception set. */
+/* Wait for the object.  0, or 1 inside of an operation of it, as callbacks are, or -1 with an exception set. */
 int obio_enter(engine_object *self)
 {
     if (self->stage != OBIO_OPEN) {
@@ -70,11 +71,13 @@ int obio_unless_direct(engine_object *self, const char *method)
     return none == NULL ? -1 : 0;
 }
 
-/* The same for input and output, which a callback of this connection may not do. */
+/* The same for an operation, which cannot run inside of another one; leaving ends it. */
 int obio_enter_io(engine_object *self)
 {
     int entered = obio_enter(self);
 
+    if (entered == 0)
+        obio_guard_operate(self->guard);
     if (entered <= 0)
         return entered;
     Py_XDECREF(obio_call((PyObject *)self, "_refuse_io", NULL));
@@ -105,8 +108,8 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
     int handshaking = !SSL_is_init_finished(self->core.ssl);
 
     self->core.open = !handshaking;
-    if (handshaking)
-        self->core.promised = 0;
+    if (handshaking) /* records will have other keys, and maybe another cipher */
+        self->core.promised = self->core.overhead = 0;
     if (large || handshaking) {
         Py_BEGIN_ALLOW_THREADS
         call(self, buffer, size);

@@ -163,20 +163,25 @@ void obio_engine_write(obio_engine *engine, const void *data, size_t size)
 
 /* -- how large answers will be ------------------------------------------------------------------------------------ */
 
-/* What an AEAD adds to a record, beside the header.  Anything else has no fixed size, and is guessed. */
-static size_t overhead_of(const SSL *ssl)
+/*
+ * What is added to a record, beside the header.  It is exact for the AEADs that everybody uses, and guessed for the rest:
+ * others have tags of 8 bytes, which libssl does not tell, and what is no AEAD, or is compressed, adds this and that.
+ */
+static void learn_overhead(obio_engine *engine)
 {
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(engine->ssl);
     int nid = cipher == NULL ? NID_undef : SSL_CIPHER_get_cipher_nid(cipher);
     int explicit_nonce = nid == NID_chacha20_poly1305 ? 0 : 8;
 
-    return 16 + (SSL_version(ssl) == TLS1_3_VERSION ? 1 : (size_t)explicit_nonce);
+    engine->overhead = 16 + (SSL_version(engine->ssl) == TLS1_3_VERSION ? 1 : (size_t)explicit_nonce);
+    engine->is_exact = (nid == NID_aes_128_gcm || nid == NID_aes_256_gcm || nid == NID_chacha20_poly1305)
+        && SSL_get_current_compression(engine->ssl) == NULL;
 }
 
 static size_t overhead(obio_engine *engine)
 {
     if (engine->overhead == 0 && SSL_is_init_finished(engine->ssl))
-        engine->overhead = overhead_of(engine->ssl);
+        learn_overhead(engine);
     return engine->overhead;
 }
 
@@ -205,7 +210,7 @@ size_t obio_engine_room(obio_engine *engine, size_t size)
         look_far(engine);
     if (box != NULL && !engine->datagrams && each != 0)
         room = obio_box_expect(box, each, &plain) + (size_t)SSL_pending(engine->ssl);
-    engine->promised = plain && room <= size ? room : 0;
+    engine->promised = plain && engine->is_exact && room <= size ? room : 0;
     if (room == 0)
         room = box != NULL && waiting(engine, box) == 0 ? 1 : RECORD;
     return room < size ? room : size;

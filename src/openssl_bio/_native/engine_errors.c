@@ -124,12 +124,12 @@ void obio_lose(engine_object *self)
     obio_keep_failure(self, Py_NewRef(self->lost));
 }
 
-/* Raise what the operation's callbacks raised. */
+/* Raise what the operation's callbacks raised first.  What followed, such as where an alert was to be written, is dropped. */
 int obio_raise_pending(engine_object *self)
 {
-    PyObject *error = obio_call(self->pending, "pop", NULL);
+    PyObject *error = Py_XNewRef(PyList_GetItem(self->pending, 0));
 
-    if (error != NULL)
+    if (error != NULL && PyList_SetSlice(self->pending, 0, PY_SSIZE_T_MAX, NULL) == 0)
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     Py_XDECREF(error);
     return -1;

@@ -428,10 +428,14 @@ PyObject *obio_method_feed(engine_object *self, PyObject *data)
     return answer;
 }
 
-/* How many bytes of ciphertext wait; on datagrams, in the next one. */
+/* How many bytes of ciphertext wait; on datagrams, in the next one.  A callback that asks gets what is aimed elsewhere. */
 size_t obio_waiting(engine_object *self)
 {
-    return self->core.outbox != NULL ? obio_box_size(self->core.outbox) : BIO_ctrl_pending(self->core.outgoing);
+    obio_box *outbox = self->core.outbox;
+
+    if (outbox == NULL)
+        return BIO_ctrl_pending(self->core.outgoing);
+    return obio_call_off(outbox) ? obio_box_size(outbox) : 0;
 }
 
 /* A callback may take what is there. */

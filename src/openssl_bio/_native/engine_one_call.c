@@ -144,6 +144,18 @@ static PyObject *with_rest(engine_object *self, PyObject *data)
     return data;
 }
 
+/* While `send_aimed` runs: put what was sealed so far in the box, with the rest.  Returns 1, or 0 if memory is out. */
+int obio_call_off(obio_box *outbox)
+{
+    if (outbox->target == NULL)
+        return 1;
+    if (!obio_box_put_first(outbox, outbox->target, outbox->target_used))
+        return 0;
+    outbox->target = NULL;
+    outbox->target_used = 0;
+    return 1;
+}
+
 static PyObject *send_aimed(engine_object *self, void *plaintext, size_t size)
 {
     unsigned char small[SMALL], *target = small;
@@ -218,6 +230,7 @@ PyObject *obio_method_send_data_many(engine_object *self, PyObject *plaintexts)
 /* Begin the handshake of a new client.  0, or -1 with an exception set. */
 static int begin(engine_object *self)
 {
+    obio_guard_operate(self->guard);
     if (!SSL_in_before(self->core.ssl) || SSL_is_server(self->core.ssl) || self->failure != NULL)
         return 0;
     if (obio_run(self, obio_call_handshake, NULL, 0, 0) < 0)
@@ -231,11 +244,12 @@ static int begin(engine_object *self)
 PyObject *obio_method_data_to_send(engine_object *self, PyObject *unused)
 {
     PyObject *data = NULL;
+    int busy;
 
     (void)unused;
-    if (obio_unless_direct(self, "_only_memory") < 0 || obio_enter(self) < 0)
+    if (obio_unless_direct(self, "_only_memory") < 0 || (busy = obio_enter(self)) < 0)
         return NULL;
-    if (begin(self) == 0)
+    if (busy || begin(self) == 0)
         data = take_all(self);
     obio_leave_clean(self);
     return data;

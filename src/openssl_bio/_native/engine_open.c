@@ -255,7 +255,7 @@ static PyObject *become(engine_object *self, int server)
 
     if (obio_enter(self) < 0)
         return NULL;
-    if (obio_guard_in_callback(self->guard)) {
+    if (obio_guard_is_busy(self->guard)) {
         answer = obio_call((PyObject *)self, "_refuse_role", NULL);
     } else if (server) {
         SSL_set_accept_state(self->core.ssl);

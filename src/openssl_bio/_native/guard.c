@@ -17,6 +17,10 @@
  * For Python, entering and leaving also clear the error queue; operations in C do
  * that where they begin and end.
  *
+ * Python can run inside of an operation also where no callback is counted yet: a
+ * signal's handler in the first instruction of one, or a finalizer.  So an operation
+ * says where it begins, and what comes inside of it finds the object busy.
+ *
  * `visits` counts how often Python entered: an engine that remembers something
  * about its SSL forgets it when anybody may have changed that SSL.
  */
@@ -48,6 +52,7 @@ struct obio_guard {
     ATOMIC unsigned long owner;   /* 0 for nobody */
     ATOMIC int waiting;
     unsigned depth;
+    unsigned operation; /* how deep the thread was in when that began; 0 for none */
     unsigned visits;
     ATOMIC int callbacks; /* how many are running, nested */
 };
@@ -85,7 +90,7 @@ static int wait_for(obio_guard *guard, unsigned long me)
     return failed ? -1 : 0;
 }
 
-/* Take the lock.  0, or 1 where the thread is in a callback of the object, or -1 with an exception set. */
+/* Take the lock.  0, or 1 where the thread has it and is inside of an operation, or -1 with an exception set. */
 int obio_guard_enter(obio_guard *guard)
 {
     unsigned long me = PyThread_get_thread_ident();
@@ -93,7 +98,7 @@ int obio_guard_enter(obio_guard *guard)
     if (guard->owner != me && !TAKE(&guard->owner, me) && wait_for(guard, me) < 0)
         return -1;
     guard->depth++;
-    return guard->callbacks != 0;
+    return obio_guard_is_busy(guard);
 }
 
 /* Take the lock if nobody has it, this thread included.  Whether it was taken. */
@@ -107,6 +112,8 @@ int obio_guard_try(obio_guard *guard)
 
 void obio_guard_leave(obio_guard *guard)
 {
+    if (guard->operation == guard->depth)
+        guard->operation = 0;
     if (--guard->depth > 0)
         return;
     guard->owner = 0;
@@ -120,10 +127,17 @@ void obio_guard_callback(obio_guard *guard, int change)
     guard->callbacks += change;
 }
 
-/* Whether the thread that has the lock is in a callback. */
-int obio_guard_in_callback(const obio_guard *guard)
+/* Whether the thread that has the lock is inside of an operation, or in a callback. */
+int obio_guard_is_busy(const obio_guard *guard)
 {
-    return guard->callbacks != 0;
+    return guard->operation != 0 || guard->callbacks != 0;
+}
+
+/* An operation begins, which ends when the thread leaves as often as it has entered since. */
+void obio_guard_operate(obio_guard *guard)
+{
+    if (guard->operation == 0)
+        guard->operation = guard->depth;
 }
 
 unsigned obio_guard_visits(const obio_guard *guard)
@@ -191,6 +205,19 @@ static PyObject *guard_exit(obio_guard *guard, PyObject *const *arguments, Py_ss
     Py_RETURN_NONE;
 }
 
+static PyObject *guard_operate(obio_guard *guard, PyObject *unused)
+{
+    (void)unused;
+    obio_guard_operate(guard);
+    Py_RETURN_NONE;
+}
+
+static PyObject *guard_busy(obio_guard *guard, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(obio_guard_is_busy(guard));
+}
+
 static PyObject *guard_callbacks(obio_guard *guard, void *unused)
 {
     (void)unused;
@@ -216,10 +243,12 @@ static int guard_set_callbacks(obio_guard *guard, PyObject *value, void *unused)
 static PyMethodDef guard_methods[] = {
     {"__enter__", (PyCFunction)guard_enter, METH_NOARGS, "Wait for the object, and clear the error queue."},
     {"__exit__", (PyCFunction)(void (*)(void))guard_exit, METH_FASTCALL, "Clear the error queue, and let others in."},
+    {"operate", (PyCFunction)guard_operate, METH_NOARGS, "An operation begins; it ends with the `with` block."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef guard_attributes[] = {
+    {"busy", (getter)guard_busy, NULL, "Whether an operation runs, of which this is inside; or a callback.", NULL},
     {"callbacks", (getter)guard_callbacks, (setter)guard_set_callbacks, "How many callbacks are running, nested.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -187,7 +187,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
     # -- settings of this connection alone --------------------------------------------------------------------------
 
     def _to_set(self, name: str) -> SSLObject:
-        begun = self._guard.callbacks or not self._get(lib.SSL_in_before)
+        begun = self._guard.busy or not self._get(lib.SSL_in_before)
         if begun and not self._is_told_client_hello:
             raise ValueError(f"Cannot set {name} after the handshake has begun.")
         return self

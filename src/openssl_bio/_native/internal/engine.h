@@ -114,6 +114,7 @@ size_t obio_waiting(engine_object *self);
 PyObject *obio_take(engine_object *self, size_t size);
 PyObject *obio_take_of(engine_object *self, size_t size, size_t waiting);
 PyObject *obio_take_unread(engine_object *self, size_t size);
+int obio_call_off(obio_box *outbox);
 int obio_feed(engine_object *self, const Py_buffer *data);
 
 void obio_call_handshake(engine_object *self, void *buffer, size_t size);

@@ -14,6 +14,7 @@ typedef struct {
     obio_box *far;            /* of the incoming BIO, where it leads elsewhere and knows how much is there */
     obio_outcome outcome;     /* of the last operation */
     size_t overhead;          /* of a record on an open connection, beside its header; 0 while unknown */
+    int is_exact;             /* each record has that, and not about that */
     size_t promised;          /* what the next read gives if libssl does nothing but decrypt; 0 while unknown */
     int datagrams;
     int open; /* the handshake was over when the operation that runs began, as far as its caller has said so */

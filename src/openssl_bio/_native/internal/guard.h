@@ -12,7 +12,8 @@ int obio_guard_enter(obio_guard *guard);
 int obio_guard_try(obio_guard *guard);
 void obio_guard_leave(obio_guard *guard);
 void obio_guard_callback(obio_guard *guard, int change);
-int obio_guard_in_callback(const obio_guard *guard);
+int obio_guard_is_busy(const obio_guard *guard);
+void obio_guard_operate(obio_guard *guard);
 unsigned obio_guard_visits(const obio_guard *guard);
 
 #endif
