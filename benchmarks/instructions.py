@@ -45,7 +45,7 @@ MEASURED = {
     "bulk_1m": (1, 1),
     "handshake": (20, 1),
     "resumption": (20, 1),
-    "connection": (100, 1),
+    "connection": (1000, 1),
     "pending": (1000, 1),
 }
 

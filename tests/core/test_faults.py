@@ -76,6 +76,7 @@ OF_THE_REFERENCE_ENGINE = {
     "obio_datagrams",
     "obio_foreign_new",
     "obio_name_sessions",
+    "obio_resume",
     "obio_new",
     "obio_outcome_new",
     "obio_queue_new",

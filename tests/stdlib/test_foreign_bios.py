@@ -43,7 +43,8 @@ class Box:
 
 
 def connect(context: Any, incoming: Any, outgoing: Any, *, server: bool) -> Any:
-    return SSLObject._connect(context, incoming, outgoing, server, None if server else "localhost", None, None)
+    owner = context  # anything that callbacks may be given: without it the BIOs would have to be MemoryBIOs
+    return SSLObject._create(incoming, outgoing, server, None if server else "localhost", None, context, owner)
 
 
 class Boxes:

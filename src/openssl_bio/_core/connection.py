@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.chains import Verifier, install_verifier
-from openssl_bio._core.context import ContextCore, Generation
+from openssl_bio._core.context import ContextCore, Generation, Setting
 from openssl_bio._core.cork import Corkable
 from openssl_bio._core.engines import Queue
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.getters import Getters
-from openssl_bio._core.guard import Unset
+from openssl_bio._core.guard import INITIALISED_BEFORE, AsMade, Unset
 from openssl_bio._core.hosts import address_of
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.own_trust import OwnTrust
@@ -47,7 +47,6 @@ NOT_IN_A_HANDSHAKE = "change the context, or set a callback that this has not, u
 _OF_CONTEXT = Identity()  # none of its own
 # What callbacks answer in effect that are not there, if it is not None.
 _WITHOUT = {"ocsp_server": b"", "ocsp_client": True}
-_TOLD_OF_SESSIONS = frozenset({"new_session", "session_cache"})
 _COPIED = frozenset(
     {
         "info",
@@ -72,11 +71,9 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
     _client_hello = b""  # the last one that came, if anybody asked
 
     # What a connection is made with; one that stays as it was made keeps none of it.
-    _is_initialised = False
     _demand_is_mixed = False  # it changed after the handshake had begun
     _trusts_otherwise = False  # than the context that seals and opens its tickets
     _session_id_context: bytes | None = None  # the connection's own
-    _is_separate = False  # it has another session id context than its SSL_CTX
     _resumes: SessionCore | None = None
     _given_psk = 0, b""  # on TLS 1.3: the mark of the key that was given last, and its name
     _is_choosing = False  # the callback for the server name runs, which may change the context
@@ -89,27 +86,37 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
     _own_callbacks: Mapping[str, Callable[..., Any]] = MappingProxyType({})
     _installers: Mapping[str, Call] = MappingProxyType({})  # what installs them in an SSL_CTX
 
-    if not TYPE_CHECKING:  # what `__init__` sets
-        _context = _demand = _first_generation = _generation = _verify_callback = Unset()
+    if TYPE_CHECKING:
+        _verify_callback: Callable[..., Any]
+    else:  # what `_set_up` sets, and what follows from it
+        _context = _demand = _first_generation = _generation = Unset()
+        _verify_callback = AsMade(lambda generation: generation.callbacks.get("verify", _accept_as_is))
 
     # What a client is told when the callback for its server name raises.
     _servername_alert: ClassVar[int] = lib.SSL_AD_UNRECOGNIZED_NAME
 
-    def __init__(
+    def _set_up(
         self, context: ContextCore, incoming: Queue | ByteBox | None = None, outgoing: Queue | ByteBox | None = None
     ) -> None:
         """Connect over these queues, or Python objects like ``ssl.MemoryBIO``, or memory of the connection's own."""
-        self._refuse_second_init()
         generation = context._use()
         self._open(generation.address, incoming, outgoing)
-        self._context, self._is_initialised = original_of(context), True
-        self._generation = self._first_generation = generation
+        if generation.is_told_to_each:
+            self._tell(generation.settings)
+        self._context = context._original or context
+        self._first_generation = self._generation = generation
         self._demand = generation.demand
-        self._verify_callback: Callable[..., Any] = generation.callbacks.get("verify", _accept_as_is)
-        keys = generation.settings.get("ticket_keys")
+
+    def _refuse_second_init(self) -> None:
+        """RuntimeError if this is a connection already, before anything of it is replaced."""
+        if "_context" in vars(self):
+            raise RuntimeError(INITIALISED_BEFORE)
+
+    def _tell(self, settings: Mapping[str, Setting]) -> None:
+        """Do what libssl does for one SSL alone."""
+        keys, guard = settings.get("ticket_keys"), settings.get("replay_guard")
         if keys is not None:
             self._seal_tickets(keys.value)
-        guard = generation.settings.get("replay_guard")
         if guard is not None and guard.value is not None:
             lib.SSL_set_options(self.ssl, lib.SSL_OP_NO_ANTI_REPLAY)
             lib.SSL_set_allow_early_data_cb(self.ssl, lib.py_allow_early_data, ffi.NULL)
@@ -120,11 +127,6 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
         if isinstance(keys, TicketKeys):
             self._errors.check(lib.obio_ticket_keys_use(self.ssl, keys._ring), "SSL_set_ex_data")
-
-    def _refuse_second_init(self) -> None:
-        """RuntimeError if this is a connection already; nothing of it is replaced."""
-        if self._is_initialised:
-            raise RuntimeError("the connection was initialised before")
 
     def _error(self, outcome: Outcome) -> BaseException:
         """The exception for an outcome, of the face that is being used."""
@@ -272,7 +274,6 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         with self._guard:
             super()._set_session_id_context(value)
             self._session_id_context = value
-            self._is_separate = True
             self._separate_sessions()
 
     def _set_callback(self, name: str, callback: Callable[..., Any], value: object, install: Call) -> None:
@@ -356,6 +357,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         self._errors.check(lib.SSL_set_SSL_CTX(self.ssl, generation.ctx) != ffi.NULL, "SSL_set_SSL_CTX")
         if "client_hello" in generation.callbacks:
             lib.SSL_set_msg_callback(self.ssl, lib.py_message)  # which the SSL has from its first SSL_CTX
+        self._verify_callback = self._verify_callback  # that of the first generation stays
         self._generation = generation
         if self._own_trust is not None:
             self._install_own_trust()
@@ -393,11 +395,10 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
     def _set_role(self, server: bool) -> None:
         if not server:
             self._become_client()
-            self._is_separate = True
             return
-        self._become_server()
+        was_client = self._become_server()
         # Whoever changes one of these from here on finds a server, and does it.
-        mixed = self._is_separate or self._trusts_otherwise or self._session_id_context is not None
+        mixed = was_client or self._trusts_otherwise or self._session_id_context is not None
         if mixed or self._demand is not self._generation.demand:
             with self._guard:
                 self._separate_sessions()
@@ -483,9 +484,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         else:  # libssl compares it on clients too: with that of a pre-shared key, which has none, or of a session
             name = b""
         separate = name != usual.session_id_context
-        if separate or self._is_separate:
-            self._errors.check(self._name_sessions(name, separate), "SSL_set_session_id_context")
-        self._is_separate = separate
+        self._errors.check(self._name_sessions(name, separate), "SSL_set_session_id_context")
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
@@ -499,14 +498,11 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
                 session = bound(self, session)
             _refuse(session, self._demand, self._context, self._generation)
-            copy = own(lib.SSL_SESSION_dup(session.session), lib.SSL_SESSION_free, self._errors, "SSL_SESSION_dup")
-            if travelled:
-                self._errors.check(lib.SSL_SESSION_set1_id_context(copy, b"", 0), "SSL_SESSION_set1_id_context")
-            self._errors.check(lib.SSL_set_session(self.ssl, copy), "the session cannot be resumed here")
+            self._errors.check(self._resume(session.address, travelled), "the session cannot be resumed here")
             if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
                 lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # which may have been another when it was made
             self._resumes = session
-            if _TOLD_OF_SESSIONS & self._first_generation.callbacks.keys():
+            if self._first_generation.tells_of_sessions:
                 lib.obio_tell_end_of_handshake(self.ssl)
 
     def _forget_session(self) -> None:

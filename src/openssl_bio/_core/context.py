@@ -40,6 +40,10 @@ DEFAULT_SESSION_ID_CONTEXT = b"openssl_bio"
 _IN_DEMAND = frozenset({"verify", "verifier"})
 # Settings that let other contexts and processes resume this one's sessions.
 _SHARED = frozenset({"ticket_keys", "session_store"})
+# Callbacks that are told of sessions.
+_OF_SESSIONS = frozenset({"new_session", "session_cache"})
+# Settings that a connection has to do something for when it is made.
+_TOLD_TO_EACH = frozenset({"ticket_keys", "replay_guard"})
 
 
 class Setting(Record):
@@ -62,9 +66,11 @@ class Generation:
         "ctx",
         "demand",
         "identity",
+        "is_told_to_each",
         "session_id_context",
         "settings",
         "store",
+        "tells_of_sessions",
         "trust_epoch",
         "used",
     )
@@ -77,6 +83,8 @@ class Generation:
         self.callbacks = callbacks
         self.settings: dict[str, Setting] = {}  # what it was compiled from, once it is used
         self.used = False
+        self.is_told_to_each = False  # some of the settings concern each SSL
+        self.tells_of_sessions = False  # there is a callback for them
         self.trust_epoch = 0  # higher than the last generation's if trust or verification changed between them
         self.demand = Demand()
         self.session_id_context = DEFAULT_SESSION_ID_CONTEXT
@@ -85,6 +93,7 @@ class Generation:
         """The same on another SSL_CTX, with callbacks of its own."""
         twin = Generation(ctx, self.store, self.identity, dict(self.callbacks))
         twin.settings, twin.used, twin.trust_epoch = self.settings, self.used, self.trust_epoch
+        twin.is_told_to_each, twin.tells_of_sessions = self.is_told_to_each, self.tells_of_sessions
         twin.demand, twin.session_id_context = self.demand, self.session_id_context
         return twin
 
@@ -98,6 +107,7 @@ class ContextCore(TwinSettings):
 
     def __init__(self, method: CData, lowest: int = 0, highest: int = 0, mode: int = 0) -> None:
         self._guard = Guard()
+        self._original = None  # it is read for each connection, and found sooner here than in the class
         self._method = method
         self._settings: dict[str, Setting] = {}
         self._callbacks: dict[str, Callable[..., Any]] = {}
@@ -219,6 +229,8 @@ class ContextCore(TwinSettings):
             demand = replace(demand, staple=self._recorded("ocsp_client", None))
         generation.demand = replace(demand, level=level)
         generation.used, generation.settings = True, dict(self._settings)
+        generation.is_told_to_each = not _TOLD_TO_EACH.isdisjoint(self._settings)
+        generation.tells_of_sessions = not _OF_SESSIONS.isdisjoint(generation.callbacks)
         generation.session_id_context = self._shared_name(generation)
         self._name_sessions(generation)
         self._last_used, self._trust_changed = generation, False

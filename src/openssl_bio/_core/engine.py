@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.bio import ByteBox, Queue, foreign_bio
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify, first_of
-from openssl_bio._core.guard import NO_OTHER_ROLE, NOT_IN_A_CALLBACK, Guard, Unset
+from openssl_bio._core.guard import INITIALISED_BEFORE, NO_OTHER_ROLE, NOT_IN_A_CALLBACK, Guard, Unset
 from openssl_bio._core.pointers import INT_MAX, PIECE, RECORD, BytesLike, new_buffer, own, taken
 
 
@@ -84,6 +84,8 @@ class Engine:
 
     def _open(self, address: int, incoming: Queue | ByteBox | None, outgoing: Queue | ByteBox | None) -> None:
         """Run on a new SSL of the SSL_CTX there; its ciphertext comes from and goes to these, or memory of its own."""
+        if "_outgoing" in vars(self):
+            raise RuntimeError(INITIALISED_BEFORE)
         ctx = ffi.cast("SSL_CTX *", address)
         self._failure: Outcome | None = None
         self._is_stuck = False  # a record was not written
@@ -121,12 +123,14 @@ class Engine:
             lib.SSL_set_connect_state(self.ssl)
             self._errors.check(self._name_sessions(b"", True), "SSL_set_session_id_context")
 
-    def _become_server(self) -> None:
-        """Be a server; `_refuse_role` raises in a callback."""
+    def _become_server(self) -> bool:
+        """Be a server, and say whether it was a client's; `_refuse_role` raises in a callback."""
         with self._guard:
             if self._guard.busy:
                 self._refuse_role()
+            was_client = not lib.SSL_is_server(self.ssl)
             lib.SSL_set_accept_state(self.ssl)
+            return was_client
 
     def _refuse_role(self) -> NoReturn:
         raise self._error(Outcome(Kind.MISUSE, detail=NO_OTHER_ROLE))
@@ -134,6 +138,10 @@ class Engine:
     def _name_sessions(self, name: bytes, of_session: bool) -> bool:
         """Set the session id context, maybe also of the session that there is; the caller has the guard."""
         return bool(lib.obio_name_sessions(self.ssl, name, len(name), of_session))
+
+    def _resume(self, address: int, travelled: bool) -> bool:
+        """Offer a copy of the session there, which may have travelled; the caller has the guard."""
+        return bool(lib.obio_resume(self.ssl, ffi.cast("SSL_SESSION *", address), travelled))
 
     def _keep(self, name: str, thing: Any) -> Any:
         """Keep something as long as the SSL, instead of what had this name; and return it."""

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 from openssl_bio._core.errors import clear_queue
 
@@ -28,6 +30,7 @@ PATIENCE = 1.0
 _LOOK_AGAIN = 0.02
 
 NOT_INITIALISED = "the connection was not initialised, or is being freed"
+INITIALISED_BEFORE = "the connection was initialised before"
 NO_OTHER_ROLE = "a callback cannot change the role of the connection it was called for"
 NOT_IN_A_CALLBACK = "a callback cannot read, write, shut down or feed the connection it was called for"
 
@@ -44,6 +47,18 @@ class Unset:
         if connection is None:
             return self
         raise RuntimeError(NOT_INITIALISED)
+
+
+class AsMade:
+    """An attribute that follows from what its connection was made with, until it is set: making it takes no time."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: Callable[[Any], Any]) -> None:
+        self._of = of  # a generation of the context
+
+    def __get__(self, connection: Any, face: type) -> Any:
+        return self if connection is None else self._of(connection._generation)
 
 
 class Guard:

@@ -41,6 +41,7 @@ class SessionCore:
         identity: bytes = b"",
     ) -> None:
         self.session = session
+        self.address = int(ffi.cast("uintptr_t", session))
         self.context = context  # None: it has travelled, and nothing of it is verified
         self.trust_epoch = trust_epoch
         self.verified = verified

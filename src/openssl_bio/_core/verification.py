@@ -73,7 +73,7 @@ class Demand(Record):
 
     def missing(self, verified: Demand | None) -> str:
         """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
-        if not self.verifies and self.host is None and self.staple is None:
+        if verified is self or (not self.verifies and self.host is None and self.staple is None):
             return ""
         if verified is None:
             return "verification was changed while the session was being made"

@@ -67,6 +67,9 @@ class ConnectionView:
     def _name_sessions(self, name: bytes, of_session: bool) -> bool:
         return self._original._name_sessions(name, of_session)
 
+    def _resume(self, address: int, travelled: bool) -> bool:
+        return self._original._resume(address, travelled)
+
     @property
     def ssl(self) -> CData:
         """The ``SSL *`` of both."""

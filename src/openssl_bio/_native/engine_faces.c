@@ -136,6 +136,13 @@ static PyObject *face_bio_write(engine_object *self, PyObject *const *arguments,
     return obio_in_python((PyObject *)self, "_python_bio_write", arguments, count, names);
 }
 
+static PyObject *face_set_connect_state(engine_object *self, PyObject *unused)
+{
+    if (self->direct)
+        return obio_method_become_client(self, unused);
+    return obio_in_python((PyObject *)self, "_python_set_connect_state", NULL, 0, NULL);
+}
+
 /* -- the stdlib's SSLObject --------------------------------------------------------------------------------------- */
 
 /* At the peer's close_notify, with ours not sent, the stdlib's read is at its end and does not raise. */
@@ -225,6 +232,7 @@ static const PyMethodDef engine_methods[] = {
     {"recv", METHOD(face_recv), FAST, NULL},
     {"bio_read", METHOD(face_bio_read), FAST, NULL},
     {"bio_write", METHOD(face_bio_write), FAST, NULL},
+    {"set_connect_state", METHOD(face_set_connect_state), METH_NOARGS, NULL},
     {"read", METHOD(face_read), FAST, NULL},
     {"write", METHOD(face_write), FAST, NULL},
     {"do_handshake", METHOD(face_do_handshake), FAST, NULL},

@@ -44,7 +44,7 @@ static BIO *bio_of(const obio_module_state *state, PyObject *object)
 {
     if (object == Py_None)
         return NULL;
-    return PyObject_TypeCheck(object, state->queue) ? obio_queue_bio(object) : obio_foreign_bio(object);
+    return Py_TYPE(object) == state->foreign ? obio_foreign_bio(object) : obio_queue_bio(object);
 }
 
 /* What the face says of errors.  0, or -1 with an exception set. */
@@ -258,8 +258,8 @@ static PyObject *become(engine_object *self, int server)
     if (obio_guard_is_busy(self->guard)) {
         answer = obio_call((PyObject *)self, "_refuse_role", NULL);
     } else if (server) {
+        answer = PyBool_FromLong(!SSL_is_server(self->core.ssl));
         SSL_set_accept_state(self->core.ssl);
-        answer = Py_NewRef(Py_None);
     } else {
         SSL_set_connect_state(self->core.ssl);
         if (obio_name_sessions(self->core.ssl, (const unsigned char *)"", 0, 1))
@@ -302,6 +302,22 @@ PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *argume
         return NULL;
     return PyBool_FromLong(obio_name_sessions(self->core.ssl, (const unsigned char *)name, (unsigned)size,
                                               arguments[1] == Py_True));
+}
+
+/* _resume(address of a session, whether it has travelled): whether it is offered; the caller has the guard. */
+PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    SSL_SESSION *session;
+
+    if (self->stage != OBIO_OPEN)
+        return unless_unset(self, NULL);
+    session = count == 2 ? PyLong_AsVoidPtr(arguments[0]) : NULL;
+    if (session == NULL) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "_resume takes an address and a truth");
+        return NULL;
+    }
+    return PyBool_FromLong(obio_resume(self->core.ssl, session, arguments[1] == Py_True));
 }
 
 /* _keep(name, thing): keep something as long as the SSL, instead of what had the name; and return it. */

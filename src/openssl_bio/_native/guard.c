@@ -29,6 +29,7 @@
 #include <openssl/err.h>
 #include <structmember.h>
 
+#include "internal/alone.h"
 #include "internal/guard.h"
 
 #ifdef _MSC_VER
@@ -47,7 +48,7 @@ enum { LOOK_AGAIN = 20000 /* microseconds */, PATIENCE = 50 /* looks */ };
 
 struct obio_guard {
     PyObject_HEAD
-    PyThread_type_lock gate;
+    PyThread_type_lock gate;      /* NULL until somebody has to wait */
     ATOMIC unsigned long is_open; /* the gate, which may be a semaphore that counts how often it is opened */
     ATOMIC unsigned long owner;   /* 0 for nobody */
     ATOMIC int waiting;
@@ -57,11 +58,26 @@ struct obio_guard {
     ATOMIC int callbacks; /* how many are running, nested */
 };
 
+/* Most objects are never waited for.  0, or -1 with an exception set. */
+static int make_gate(obio_guard *guard)
+{
+    BEGIN_ALONE(guard);
+    if (guard->gate == NULL && (guard->gate = PyThread_allocate_lock()) != NULL)
+        PyThread_acquire_lock(guard->gate, NOWAIT_LOCK);
+    END_ALONE();
+    if (guard->gate != NULL)
+        return 0;
+    PyErr_NoMemory();
+    return -1;
+}
+
 /* Wait until nobody has the lock, and take it.  0, or -1 with an exception set. */
 static int wait_for(obio_guard *guard, unsigned long me)
 {
     int looks = 0, failed = 0, taken;
 
+    if (make_gate(guard) < 0)
+        return -1;
     ADD(&guard->waiting, 1);
     taken = TAKE(&guard->owner, me);
     while (!taken && !failed) {
@@ -150,20 +166,10 @@ unsigned obio_guard_visits(const obio_guard *guard)
 static PyObject *guard_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    obio_guard *guard;
 
     (void)arguments;
     (void)keywords;
-    guard = (obio_guard *)allocate(type, 0);
-    if (guard == NULL)
-        return NULL;
-    guard->gate = PyThread_allocate_lock();
-    if (guard->gate == NULL) {
-        Py_DECREF(guard);
-        return PyErr_NoMemory();
-    }
-    PyThread_acquire_lock(guard->gate, NOWAIT_LOCK);
-    return (PyObject *)guard;
+    return allocate(type, 0);
 }
 
 static void guard_dealloc(obio_guard *guard)

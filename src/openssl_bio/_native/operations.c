@@ -323,6 +323,20 @@ int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int o
         && (session == NULL || SSL_SESSION_set1_id_context(session, name, size));
 }
 
+/*
+ * Offer a copy of a session, since libssl changes what a connection uses.  One that has travelled belongs to no context
+ * yet.  1, or 0 with the error queued.
+ */
+int obio_resume(SSL *ssl, const SSL_SESSION *session, int travelled)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    int done = copy != NULL && (!travelled || SSL_SESSION_set1_id_context(copy, (const unsigned char *)"", 0))
+        && SSL_set_session(ssl, copy);
+
+    SSL_SESSION_free(copy);
+    return done;
+}
+
 /* What `obio_new` was given, or 0 while the connection is being freed. */
 uintptr_t obio_owner(const SSL *ssl)
 {

@@ -64,7 +64,7 @@ def _of_socket(connection: Connection, name: str) -> Any:
     return getattr(connection._socket, name)
 
 
-@hot("send", "recv", "bio_read", "bio_write", "do_handshake", "pending")
+@hot("send", "recv", "bio_read", "bio_write", "do_handshake", "pending", "set_connect_state")
 class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callbacks):
     """One TLS connection: pyOpenSSL's ``Connection``, driven through memory or over a socket.
 
@@ -95,8 +95,8 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
             self._pump = SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
             if type(self) is Connection:
                 self.__class__ = _OverSocket
-        ConnectionCore.__init__(self, context)
-        if self._pump is not None:
+        self._set_up(context)
+        if socket is not None:
             self._direct = False
 
     if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def set_connect_state(self) -> None:
         """Be the client."""
-        self._set_role(False)
+        self._become_client()
 
     def set_accept_state(self) -> None:
         """Be the server."""

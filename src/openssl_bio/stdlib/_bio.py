@@ -12,9 +12,9 @@ from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.pointers import INT_MAX, BytesLike
 
 if TYPE_CHECKING:
-    from openssl_bio._core.bio import ByteBox
+    pass
 
-__all__ = ["MemoryBIO", "fitted", "octets", "prepend", "refuse_ended", "transport"]
+__all__ = ["MemoryBIO", "fitted", "octets", "prepend", "refuse_ended", "refuse_unless_bio"]
 
 
 def fitted(number: SupportsIndex, largest: int) -> int:
@@ -100,8 +100,7 @@ def octets(data: object, name: str) -> bytes:
     return bytes(data)
 
 
-def transport(bio: object, name: str) -> MemoryBIO | ByteBox:
-    """What the core takes for a MemoryBIO of ours, or of Python's; TypeError for anything else."""
-    if type(bio) is MemoryBIO or isinstance(bio, ssl.MemoryBIO):
-        return bio
-    raise TypeError(f"_wrap_bio() argument {name!r} must be _ssl.MemoryBIO, not {type(bio).__name__}")
+def refuse_unless_bio(bio: object, name: str) -> None:
+    """TypeError for what is no MemoryBIO of ours, nor of Python's."""
+    if type(bio) is not MemoryBIO and not isinstance(bio, ssl.MemoryBIO):
+        raise TypeError(f"_wrap_bio() argument {name!r} must be _ssl.MemoryBIO, not {type(bio).__name__}")

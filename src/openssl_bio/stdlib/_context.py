@@ -131,17 +131,11 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
         and where the context is to check a host name and none is given; ``ssl.SSLError`` for ``initial`` bytes where
         ``incoming`` is Python's and has ended. After an exception ``incoming`` has what it had.
         """
-        early = octets(initial, "initial")
+        early = initial if type(initial) is bytes else octets(initial, "initial")
         if early:
             refuse_ended(incoming)
-        connection = self.sslobject_class._create(
-            incoming,
-            outgoing,
-            server_side=server_side,
-            server_hostname=encoded_hostname(server_hostname),
-            session=session,
-            context=self,
-        )
+        name = None if server_hostname is None else encoded_hostname(server_hostname)
+        connection = self.sslobject_class._create(incoming, outgoing, server_side, name, session, self)
         if early:
             prepend(incoming, early)
         return connection
@@ -197,7 +191,7 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
         """What Python's ``SSLSocket`` calls for its ``_sslobj``, and gevent's with a socket that knows its own."""
         name = encoded_hostname(server_hostname)
         owner = getattr(owner, "_sslsock", lambda: owner)()
-        connection = SSLObject._connect(self, None, None, server_side, name, session, owner)
+        connection = SSLObject._create(None, None, server_side, name, session, self, owner)
         return SocketObject(sock, connection)
 
     def _encode_hostname(self, hostname: HostName | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ssl
 import sys
 import weakref
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.chains import Refusal, refusal_of
-from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
-from openssl_bio._core.guard import Unset
+from openssl_bio._core.guard import AsMade
 from openssl_bio._core.pointers import INT_MAX
 from openssl_bio._core.verification import Demand
 from openssl_bio._core.views import seen_as
-from openssl_bio.stdlib._bio import fitted, transport
+from openssl_bio.stdlib._bio import MemoryBIO, fitted, refuse_unless_bio
 from openssl_bio.stdlib._callbacks import Callbacks
 from openssl_bio.stdlib._certificates import der
 from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
@@ -32,11 +30,10 @@ from openssl_bio.stdlib._shadow import shadow
 from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
-    from openssl_bio._core.bio import ByteBox
     from openssl_bio._core.context import ContextCore, Generation
+    from openssl_bio._core.session import SessionCore
     from openssl_bio._core.trust_store import TrustStore
     from openssl_bio.SSL import Connection
-    from openssl_bio.stdlib._bio import MemoryBIO
     from openssl_bio.stdlib._context import SSLContext
     from openssl_bio.stdlib._session import SSLSession
 
@@ -48,20 +45,17 @@ _IS_SHUTDOWN = ErrorRecord(
 )
 
 
-def _check_parameters(
-    context: SSLContext, server_side: bool, server_hostname: str | None, session: SSLSession | None
-) -> None:
-    if server_side:
-        if server_hostname:
-            raise ValueError("server_hostname can only be specified in client mode")
-        if session is not None:
-            raise ValueError("session can only be specified in client mode")
-    elif context.check_hostname and not server_hostname:
-        raise ValueError("check_hostname requires server_hostname")
-    wrong = PROTOCOL_TLS_CLIENT if server_side else PROTOCOL_TLS_SERVER
-    if context._protocol is wrong:
-        side = "server" if server_side else "client"
-        raise described(ssl.SSLError, 0, None, f"Cannot create a {side} socket with a {wrong.name} context")
+def _check_client_parameters(server_hostname: str | None, session: SSLSession | None) -> None:
+    """ValueError on the server's side, where neither has a meaning."""
+    if server_hostname:
+        raise ValueError("server_hostname can only be specified in client mode")
+    if session is not None:
+        raise ValueError("session can only be specified in client mode")
+
+
+def _refuse_side(server_side: bool, wrong: ssl._SSLMethod) -> NoReturn:
+    side = "server" if server_side else "client"
+    raise described(ssl.SSLError, 0, None, f"Cannot create a {side} socket with a {wrong.name} context")
 
 
 def _writable(buffer: Any) -> memoryview:
@@ -93,8 +87,8 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
     _server_side: bool
     _server_hostname: str | None
     _post_handshake_auth = False
-    if not TYPE_CHECKING:  # what `_connect` sets
-        _server_hostname = _server_side = Unset()
+    if not TYPE_CHECKING:  # what `_create` sets
+        _server_side, _server_hostname = AsMade(lambda _: False), AsMade(lambda _: None)
     _is_end_told = False  # read() has returned that there is no more
 
     def __init__(self, *_arguments: Any, **_options: Any) -> None:
@@ -106,46 +100,47 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
     @classmethod
     def _create(  # noqa: PLR0917 - as in the original
         cls,
-        incoming: MemoryBIO | ssl.MemoryBIO,
-        outgoing: MemoryBIO | ssl.MemoryBIO,
+        incoming: MemoryBIO | ssl.MemoryBIO | None,
+        outgoing: MemoryBIO | ssl.MemoryBIO | None,
         server_side: bool = False,
         server_hostname: str | None = None,
         session: SSLSession | None = None,
         context: SSLContext | None = None,
+        owner: object = None,
     ) -> SSLObject:
-        """What `SSLContext.wrap_bio` calls; the name is in A-labels."""
-        assert context is not None
-        bios = transport(incoming, "incoming"), transport(outgoing, "outgoing")
-        return cls._connect(context, *bios, server_side, server_hostname, session, None)
+        """What `SSLContext.wrap_bio` calls; the name is in A-labels.
 
-    @classmethod
-    def _connect(  # noqa: PLR0917 - all of them are always given
-        cls,
-        context: SSLContext,
-        incoming: MemoryBIO | ByteBox | None,
-        outgoing: MemoryBIO | ByteBox | None,
-        server_side: bool,
-        server_hostname: str | None,
-        session: SSLSession | None,
-        owner: object,
-    ) -> SSLObject:
-        """A connection over these BIOs, or memory of its own; ``owner`` is what callbacks are given for it."""
-        _check_parameters(context, server_side, server_hostname, session)
+        An ``owner`` is what callbacks are given for the connection, which then may have memory of its own.
+        """
+        assert context is not None
+        if owner is None and not (type(incoming) is type(outgoing) is MemoryBIO):
+            refuse_unless_bio(incoming, "incoming")
+            refuse_unless_bio(outgoing, "outgoing")
+        if server_side:
+            _check_client_parameters(server_hostname, session)
+        elif context._check_hostname and not server_hostname:
+            raise ValueError("check_hostname requires server_hostname")
+        wrong = PROTOCOL_TLS_CLIENT if server_side else PROTOCOL_TLS_SERVER
+        if context._protocol is wrong:
+            _refuse_side(server_side, wrong)
         self = cls.__new__(cls)
-        self._server_side = bool(server_side)
-        self._server_hostname = server_hostname
         if owner is not None:
             self._owner = weakref.ref(owner)  # type: ignore[method-assign]
-        ConnectionCore.__init__(self, context, incoming, outgoing)
-        self._set_role(self._server_side)
-        self._post_handshake_auth = context._post_handshake_auth
+        self._set_up(context, incoming, outgoing)
+        if server_side:
+            self._server_side = True
+            self._set_role(True)
+        else:
+            self._become_client()
         if server_hostname is not None:
+            self._server_hostname = server_hostname
             self._configure_hostname(server_hostname)
-        if self._post_handshake_auth:
+        if context._post_handshake_auth:
+            self._post_handshake_auth = True
             self._configure_post_handshake()
         if session is not None:
-            self.session = session
-        else:
+            self._offer(self._resumable(session))
+        elif not server_side and context._session_cache is not None:
             self._resume_from_cache()
         return self
 
@@ -420,19 +415,27 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
 
     @session.setter  # type: ignore[override]
     def session(self, session: SSLSession) -> None:
+        core = self._resumable(session)
+        if self._server_side:
+            raise ValueError("Cannot set session for server-side SSLSocket.")
+        if self._is_finished():
+            raise ValueError("Cannot set session after handshake.")
+        self._offer(core)
+
+    def _resumable(self, session: object) -> SessionCore:
         from openssl_bio.stdlib._session import SSLSession
 
         if not isinstance(session, SSLSession):
             raise TypeError("Value is not a SSLSession.")
         if session._core.context not in (None, self._context):
             raise ValueError("Session refers to a different SSLContext.")
-        if self._server_side:
-            raise ValueError("Cannot set session for server-side SSLSocket.")
-        if self._is_finished():
-            raise ValueError("Cannot set session after handshake.")
-        # What was verified less than is demanded now is not resumed: the handshake will be a full one.
-        with contextlib.suppress(ValueError):
-            self._set_session(session._core)
+        return session._core
+
+    def _offer(self, session: SessionCore) -> None:
+        try:
+            self._set_session(session)
+        except ValueError:  # what was verified less than is demanded now is not resumed: the handshake is a full one
+            return
 
     @property
     def session_reused(self) -> bool:

@@ -53,6 +53,7 @@ PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_client(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_server(engine_object *self, PyObject *unused);
 PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_get_guard(engine_object *self, void *unused);
 PyObject *obio_get_pending(engine_object *self, void *unused);
