@@ -6,8 +6,10 @@ import contextlib
 import itertools
 import socket
 import ssl
+import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from openssl_bio import SSL, TicketKeys, crypto
 from openssl_bio._core.engines import ENGINE
 from tests import helpers
-from tests.helpers import Identity, Pair
+from tests.helpers import TIMEOUT, Identity, Pair
 from tests.stdlib import helpers as stdlib_helpers
 
 CHUNKS = [bytes([number]) * 20_000 for number in range(1, 5)]
@@ -227,6 +229,32 @@ def entered_again(made: Pair) -> None:
             raise error
 
 
+def in_callback(made: Pair) -> Pair:
+    """A connection as it is while it runs a callback."""
+    made.client._guard.callbacks = 1
+    return made
+
+
+def waited_for(made: Pair) -> None:
+    """A connection that another thread has, whose callback does not end."""
+    entered, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with made.client._guard:
+            entered.set()
+            over.wait(TIMEOUT)
+
+    with ThreadPoolExecutor(1) as other:
+        holding = other.submit(hold)
+        try:
+            assert entered.wait(TIMEOUT)
+            with pytest.raises(RuntimeError, match="another thread is in a callback"):
+                made.client.pending()
+        finally:
+            over.set()
+        holding.result()
+
+
 def changed(made: Pair) -> None:
     """Contexts that are changed after use: trust stores are copied, sessions taken over."""
     for end in (made.client, made.server):
@@ -403,6 +431,7 @@ SCENARIOS: dict[str, tuple[Callable[[Contexts], Any], Callable[[Any], Any]]] = {
     "refused handshake": (lambda w: w.pair(), refused),
     "distrusted handshake": (stranger, distrusted),
     "entered again": (lambda w: w.pair(), entered_again),
+    "waited for": (lambda w: in_callback(w.pair()), waited_for),
     "changed contexts": (trusting, changed),
     "shared ticket keys": (shared, lambda made: Pair(*made).handshake()),
     "DTLS connections": (lambda w: w, lambda w: w.dtls()),

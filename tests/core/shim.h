@@ -172,6 +172,8 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define SSL_set_session_id_context(...) SHIM_SSL(SSL_set_session_id_context, 0, SSL_set_session_id_context(__VA_ARGS__))
 #define SSL_SESSION_set1_id_context(...) \
     SHIM_SSL(SSL_SESSION_set1_id_context, 0, SSL_SESSION_set1_id_context(__VA_ARGS__))
+#define SSL_SESSION_dup(...) SHIM_SSL(SSL_SESSION_dup, NULL, SSL_SESSION_dup(__VA_ARGS__))
+#define SSL_set_session(...) SHIM_SSL(SSL_set_session, 0, SSL_set_session(__VA_ARGS__))
 #define SSL_do_handshake(...) SHIM_SSL(SSL_do_handshake, -1, SSL_do_handshake(__VA_ARGS__))
 #define SSL_read(...) SHIM_SSL(SSL_read, -1, SSL_read(__VA_ARGS__))
 #define SSL_read_ex(...) SHIM_SSL(SSL_read_ex, 0, SSL_read_ex(__VA_ARGS__))

@@ -54,7 +54,7 @@ def test_views_cannot_be_copied_or_made_again(both: Both) -> None:
         for copied in (copy.copy, pickle.dumps):
             with pytest.raises(TypeError):
                 copied(one)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="initialised before"):
         both.pyopenssl["client"].__init__(SSL.Context(SSL.TLS_METHOD))
     with pytest.raises(TypeError):
         both.stdlib["client"].__init__()

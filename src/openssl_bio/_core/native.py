@@ -115,6 +115,10 @@ class Queue(_Queue):
 
 def serve(face: type[Engine | Queue], names: Iterable[str]) -> None:
     """Put methods in C in place of a face's own ones, which stay as ``_python_NAME`` for unusual arguments."""
+    for name in ("receive_data", "send_data") if issubclass(face, Engine) else ():
+        inherited = getattr(face, name)
+        documentation = f"{name}{inherited.__text_signature__}\n--\n\n{inherited.__doc__}"
+        setattr(face, name, _method(face, name, documentation))
     for name in names:
         own = vars(face)[name]
         served = _method(face, name, f"{name}{_plain_signature(own)}\n--\n\n{own.__doc__}")

@@ -8,10 +8,11 @@ exceptions are of the face that was called.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from openssl_bio._core.engines import Engine, Guard
 from openssl_bio._core.errors import Kind, Outcome
+from openssl_bio._core.guard import INITIALISED_BEFORE
 from openssl_bio._core.trust import Trust
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class ConnectionView:
             finally:
                 original._speaker = before
         raise self._errors.error(Outcome(Kind.WANT_READ))  # type: ignore[attr-defined]  # the face's
+
+    def _open(self, *_arguments: object) -> NoReturn:
+        """RuntimeError: a view is of a connection that there is."""
+        raise RuntimeError(INITIALISED_BEFORE)
 
     def pending(self) -> int:
         """How many decrypted bytes wait, as in both faces."""

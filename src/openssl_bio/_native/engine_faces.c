@@ -220,7 +220,10 @@ enum { FAST = METH_FASTCALL | METH_KEYWORDS };
 
 #define METHOD(function) ((PyCFunction)(void (*)(void))(function))
 
-/* By the name of the Python method that each replaces. */
+/*
+ * By the name of the method that each replaces.  The one-call form is the engine's own: Python 3.11 and later call what
+ * is a method of the object's very class sooner than what that inherits.
+ */
 static const PyMethodDef queue_methods[] = {
     {"read", METHOD(obio_face_queue_read), METH_FASTCALL, NULL},
     {"write", METHOD(obio_face_queue_write), METH_FASTCALL, NULL},
@@ -237,6 +240,8 @@ static const PyMethodDef engine_methods[] = {
     {"write", METHOD(face_write), FAST, NULL},
     {"do_handshake", METHOD(face_do_handshake), FAST, NULL},
     {"pending", METHOD(face_pending), METH_NOARGS, NULL},
+    {"receive_data", METHOD(obio_method_receive_data), METH_O, NULL},
+    {"send_data", METHOD(obio_method_send_data), METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
