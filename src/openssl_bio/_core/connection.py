@@ -114,19 +114,14 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _tell(self, settings: Mapping[str, Setting]) -> None:
         """Do what libssl does for one SSL alone."""
+        from openssl_bio._core.ticket_keys import TicketKeys
+
         keys, guard = settings.get("ticket_keys"), settings.get("replay_guard")
-        if keys is not None:
-            self._seal_tickets(keys.value)
+        if keys is not None and isinstance(keys.value, TicketKeys):  # a callback is told in another way
+            self._errors.check(lib.obio_ticket_keys_use(self.ssl, keys.value._ring), "SSL_set_ex_data")
         if guard is not None and guard.value is not None:
             lib.SSL_set_options(self.ssl, lib.SSL_OP_NO_ANTI_REPLAY)
             lib.SSL_set_allow_early_data_cb(self.ssl, lib.py_allow_early_data, ffi.NULL)
-
-    def _seal_tickets(self, keys: object) -> None:
-        """Tell C of the context's keys; their setting may be a callback as well, and that is not C's."""
-        from openssl_bio._core.ticket_keys import TicketKeys
-
-        if isinstance(keys, TicketKeys):
-            self._errors.check(lib.obio_ticket_keys_use(self.ssl, keys._ring), "SSL_set_ex_data")
 
     def _error(self, outcome: Outcome) -> BaseException:
         """The exception for an outcome, of the face that is being used."""
