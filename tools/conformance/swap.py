@@ -27,7 +27,7 @@ def _decoded(path: str) -> dict[str, Any]:
 
 def _swapped() -> ModuleType:
     module = ModuleType("ssl", stdlib.__doc__)
-    names = {name: value for name, value in vars(stdlib).items() if not name.startswith("__")}
+    names = {name: getattr(stdlib, name) for name in dir(stdlib) if not name.startswith("__")}
     vars(module).update(names)
     vars(module).update({name: vars(ssl)[name] for name in _TABLES})
     inner = ModuleType("_ssl")

@@ -14,9 +14,11 @@ __all__ = ["shadow"]
 
 def shadow(ours: type, original: type) -> None:
     """Refuse every attribute that ``ours`` has from ``original`` alone."""
-    for name in set(dir(original)) - set(dir(object)) - {"__dict__", "__weakref__", "__module__"}:
-        if any(name in vars(base) for base in ours.__mro__ if not issubclass(original, base)):
-            continue
+    defined = {"__dict__", "__weakref__", "__module__"}.union(dir(object))
+    for base in ours.__mro__:
+        if not issubclass(original, base):
+            defined.update(vars(base))
+    for name in set(dir(original)) - defined:
         setattr(ours, name, _refused(ours, name))
 
 
