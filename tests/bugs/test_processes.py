@@ -182,6 +182,15 @@ try:
     from openssl_bio import SSL
     SSL.Context(SSL.TLS_METHOD).set_cipher_list(b"ALL")
     SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+    import ssl
+    from openssl_bio import stdlib
+    context = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    for bio in stdlib.MemoryBIO, ssl.MemoryBIO:
+        try:
+            assert context.wrap_bio(bio(), bio()).data_to_send()
+        except RuntimeError as error:
+            assert bio is ssl.MemoryBIO and "another interpreter" in str(error), error
 except ImportError as error:
     assert "interpreter" in str(error), error
 '''

@@ -252,13 +252,21 @@ static int set_up(foreign_object *self, const obio_module_state *state, PyObject
     return 0;
 }
 
-/* `sized` says that it is Python's own MemoryBIO; the others are a Guard and a list. */
+/*
+ * `sized` says that it is Python's own MemoryBIO; the others are a Guard and a list.  Before Python 3.12 a thread takes
+ * the GIL for the interpreter that it was in first, and in another one waits for ever.
+ */
 PyObject *obio_foreign_object(const obio_module_state *state, PyObject *object, PyObject *guard, PyObject *pending,
                               int sized)
 {
     allocfunc allocate = (allocfunc)PyType_GetSlot(state->foreign, Py_tp_alloc);
-    foreign_object *self = (foreign_object *)allocate(state->foreign, 0);
+    foreign_object *self;
 
+    if (PyGILState_GetThisThreadState() != PyThreadState_Get()) {
+        PyErr_SetString(PyExc_RuntimeError, "in another interpreter use this package's MemoryBIO: Python's need 3.12");
+        return NULL;
+    }
+    self = (foreign_object *)allocate(state->foreign, 0);
     if (self != NULL && set_up(self, state, object, guard, pending, sized) < 0)
         Py_CLEAR(self);
     return (PyObject *)self;
