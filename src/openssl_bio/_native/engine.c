@@ -65,8 +65,11 @@ void obio_leave_clean(engine_object *self)
 /* 0, or -1 with an exception set where the method of a connection that is not only over memory raises one. */
 int obio_unless_direct(engine_object *self, const char *method)
 {
-    PyObject *none = self->direct ? Py_NewRef(Py_None) : obio_call((PyObject *)self, method, NULL);
+    PyObject *none;
 
+    if (self->direct)
+        return 0;
+    none = obio_call((PyObject *)self, method, NULL);
     Py_XDECREF(none);
     return none == NULL ? -1 : 0;
 }

@@ -37,11 +37,13 @@
 #define ATOMIC volatile
 #define TAKE(owner, me) (_InterlockedCompareExchange((volatile long *)(owner), (long)(me), 0) == 0)
 #define ADD(number, change) ((void)_InterlockedExchangeAdd((volatile long *)(number), (change)))
+#define APART __declspec(noinline)
 #else
 #include <stdatomic.h>
 #define ATOMIC _Atomic
 #define TAKE(owner, me) atomic_compare_exchange_strong((owner), &(unsigned long){0}, (me))
 #define ADD(number, change) ((void)atomic_fetch_add((number), (change)))
+#define APART __attribute__((noinline))
 #endif
 
 enum { LOOK_AGAIN = 20000 /* microseconds */, PATIENCE = 50 /* looks */ };
@@ -71,8 +73,11 @@ static int make_gate(obio_guard *guard)
     return -1;
 }
 
-/* Wait until nobody has the lock, and take it.  0, or -1 with an exception set. */
-static int wait_for(obio_guard *guard, unsigned long me)
+/*
+ * Wait until nobody has the lock, and take it.  0, or -1 with an exception set.  Inside of what calls it, it would make
+ * taking a free lock twice as long.
+ */
+static APART int wait_for(obio_guard *guard, unsigned long me)
 {
     int looks = 0, failed = 0, taken;
 
