@@ -20,13 +20,17 @@ from typing import TYPE_CHECKING, Any
 from openssl_bio._core._lib import CData, called_by_c, ffi, lib
 from openssl_bio._core.engines import owner_of
 from openssl_bio._core.errors import ErrorsAside
+from openssl_bio._core.late import LateModule
 from openssl_bio._core.pointers import fill, own, shared_certificate, taken
 from openssl_bio._core.protocols import join_protocols, split_protocols
 
 if TYPE_CHECKING:
+    from openssl_bio._core import resumption
     from openssl_bio._core.connection import ConnectionCore
     from openssl_bio._core.session import SessionCore
     from openssl_bio._core.ticket_keys import TicketKey
+else:
+    resumption = LateModule("openssl_bio._core.resumption")
 
 Body = Callable[..., Any]
 
@@ -201,9 +205,7 @@ def _ignore(*_arguments: object) -> None:
 def info(connection: ConnectionCore, _ssl: CData, where: int, value: int) -> None:
     """Something happened in the handshake, or an alert passed."""
     if where & lib.SSL_CB_HANDSHAKE_DONE and connection._resumes is not None:
-        from openssl_bio._core.resumption import renewed
-
-        core = renewed(connection)
+        core = resumption.renewed(connection)
         if core is not None:
             _tell_of_session(connection, core)
     connection._callback("info", _ignore)(connection, where, value)
@@ -218,10 +220,10 @@ def keylog(connection: ConnectionCore, _ssl: CData, line: CData) -> None:
 @entry_point("py_new_session", fails=0)
 def new_session(connection: ConnectionCore, _ssl: CData, session: CData) -> int:
     """There is a session to be resumed later: on TLS 1.3 one for each ticket, on TLS 1.2 after the handshake."""
-    from openssl_bio._core.resumption import remembered
-
     lib.SSL_SESSION_up_ref(session)
-    core = remembered(connection, own(session, lib.SSL_SESSION_free, connection._errors, "SSL_SESSION_up_ref"))
+    core = resumption.remembered(
+        connection, own(session, lib.SSL_SESSION_free, connection._errors, "SSL_SESSION_up_ref")
+    )
     _tell_of_session(connection, core)
     return 0  # libssl's own reference stays its own
 

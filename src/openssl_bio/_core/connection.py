@@ -27,6 +27,7 @@ from openssl_bio._core.getters import Getters
 from openssl_bio._core.guard import INITIALISED_BEFORE, AsMade, Unset
 from openssl_bio._core.hosts import address_of
 from openssl_bio._core.identity import Identity
+from openssl_bio._core.late import LateModule
 from openssl_bio._core.own_trust import OwnTrust
 from openssl_bio._core.pointers import own
 from openssl_bio._core.records import replace
@@ -36,10 +37,13 @@ from openssl_bio._core.verification import Demand, session_id_context
 from openssl_bio._core.views import original_of
 
 if TYPE_CHECKING:
+    from openssl_bio._core import resumption
     from openssl_bio._core.bio import ByteBox
     from openssl_bio._core.credential import Credential
     from openssl_bio._core.pump import SocketPump
     from openssl_bio._core.session import SessionCore
+else:
+    resumption = LateModule("openssl_bio._core.resumption")
 
 R = TypeVar("R")
 
@@ -489,9 +493,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             self._refuse_in_callback("change the session of the connection it was called for")
             travelled = session.context is None
             if travelled:
-                from openssl_bio._core.resumption import bound
-
-                session = bound(self, session)
+                session = resumption.bound(self, session)
             _refuse(session, self._demand, self._context, self._generation)
             self._errors.check(self._resume(session.address, travelled), "the session cannot be resumed here")
             if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
@@ -512,13 +514,11 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         return None
 
     def _get_session(self) -> SessionCore | None:
-        from openssl_bio._core.resumption import remembered
-
         with self._guard:
             session = lib.SSL_get1_session(self.ssl)
             if session == ffi.NULL:
                 return None
-            return remembered(self, own(session, lib.SSL_SESSION_free, self._errors, "SSL_get1_session"))
+            return resumption.remembered(self, own(session, lib.SSL_SESSION_free, self._errors, "SSL_get1_session"))
 
     def _new_session_ticket(self) -> None:
         """Let the next `_handshake` send a TLS 1.3 client one ticket more; error if this is no such server."""

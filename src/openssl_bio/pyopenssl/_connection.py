@@ -11,6 +11,7 @@ from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import ErrorTable, Kind, Outcome
+from openssl_bio._core.late import LateModule
 from openssl_bio._core.pointers import INT_MAX, BytesLike
 from openssl_bio._core.views import seen_as
 from openssl_bio.pyopenssl._arguments import c_string, integer, without_text
@@ -24,8 +25,11 @@ from openssl_bio.pyopenssl._settings import Settings
 
 if TYPE_CHECKING:
     from openssl_bio._core.pump import SocketPump
+    from openssl_bio.pyopenssl import _session as sessions
     from openssl_bio.pyopenssl._session import Session
     from openssl_bio.stdlib import SSLObject
+else:
+    sessions = LateModule("openssl_bio.pyopenssl._session")
 
 
 def _buffer(data: BytesLike | str) -> BytesLike:
@@ -389,10 +393,8 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def get_session(self) -> Session | None:
         """The session to resume later, or None. On TLS 1.3 it can be resumed once data has been received."""
-        from openssl_bio.pyopenssl._session import Session
-
         core = self._get_session()
-        return None if core is None else Session._wrap(core)
+        return None if core is None else sessions.Session._wrap(core)
 
     def set_session(self, session: Session) -> None:
         """Offer to resume a session, which a connection of the same context made, or `Session.from_bytes`.
@@ -402,9 +404,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         this one demands: a weaker verify mode, another verify callback, or not the host of `set_verify_host`. Setting
         more afterwards, before the handshake is over, is refused in the same way.
         """
-        from openssl_bio.pyopenssl._session import Session
-
-        if not isinstance(session, Session):
+        if not isinstance(session, sessions.Session):
             raise TypeError("session must be a Session instance")
         if session._core is None:
             raise ValueError("the session is empty: it was not returned by get_session()")

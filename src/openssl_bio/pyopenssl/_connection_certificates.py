@@ -8,13 +8,17 @@ from openssl_bio._core._lib import CData, lib
 from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.connection import ConnectionCore
 from openssl_bio._core.errors import VERIFY_FAILED, Kind, Outcome, is_verify_failure
+from openssl_bio._core.late import LateModule
 from openssl_bio.pyopenssl._errors import VerificationError
 
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from openssl_bio.pyopenssl import _x509
     from openssl_bio.pyopenssl._name import X509Name
     from openssl_bio.pyopenssl._x509 import X509
+else:
+    _x509 = LateModule("openssl_bio.pyopenssl._x509")
 
 __all__ = ["ConnectionCertificates", "verification_error"]
 
@@ -24,11 +28,9 @@ _REFUSED = Outcome(Kind.SSL, (VERIFY_FAILED,))
 
 def verification_error(refusal: Refusal, outcome: Outcome = _REFUSED) -> VerificationError:
     """What says why a chain is refused."""
-    from openssl_bio.pyopenssl._x509 import X509
-
     error = VerificationError.from_outcome(outcome)
     error.code, error.message, error.depth, error.name = refusal.code, refusal.message, refusal.depth, refusal.name
-    error.chain = [X509._wrap(certificate) for certificate in refusal.chain]
+    error.chain = [_x509.X509._wrap(certificate) for certificate in refusal.chain]
     error.detail = refusal.message
     return error
 
@@ -97,16 +99,12 @@ class ConnectionCertificates(ConnectionCore):
 def _one(certificate: CData | None, as_cryptography: bool) -> X509 | x509.Certificate | None:
     if certificate is None:
         return None
-    from openssl_bio.pyopenssl._x509 import X509
-
-    wrapped = X509._wrap(certificate)
+    wrapped = _x509.X509._wrap(certificate)
     return wrapped.to_cryptography() if as_cryptography else wrapped
 
 
 def _all(certificates: list[CData] | None, as_cryptography: bool) -> list[X509] | list[x509.Certificate] | None:
     if certificates is None:
         return None
-    from openssl_bio.pyopenssl._x509 import X509
-
-    wrapped = [X509._wrap(certificate) for certificate in certificates]
+    wrapped = [_x509.X509._wrap(certificate) for certificate in certificates]
     return [certificate.to_cryptography() for certificate in wrapped] if as_cryptography else wrapped

@@ -13,6 +13,7 @@ from openssl_bio._core.chains import Refusal, refusal_of
 from openssl_bio._core.engines import hot
 from openssl_bio._core.errors import VERIFY_FAILED, ErrorRecord, ErrorTable, Outcome, is_verify_failure
 from openssl_bio._core.guard import AsMade
+from openssl_bio._core.late import LateModule
 from openssl_bio._core.pointers import INT_MAX
 from openssl_bio._core.verification import Demand
 from openssl_bio._core.views import seen_as
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
     from openssl_bio._core.session import SessionCore
     from openssl_bio._core.trust_store import TrustStore
     from openssl_bio.SSL import Connection
+    from openssl_bio.stdlib import _session as sessions
     from openssl_bio.stdlib._context import SSLContext
     from openssl_bio.stdlib._session import SSLSession
+else:
+    sessions = LateModule("openssl_bio.stdlib._session")
 
 __all__ = ["SSLObject"]
 
@@ -408,10 +412,8 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         One of the same context, or of `SSLSession.from_bytes`, can be set before a handshake. It is not offered if what
         this connection demands of the server was not verified with it; the handshake is a full one then.
         """
-        from openssl_bio.stdlib._session import SSLSession
-
         core = self._get_session()
-        return None if core is None else SSLSession._wrap(core)
+        return None if core is None else sessions.SSLSession._wrap(core)
 
     @session.setter  # type: ignore[override]
     def session(self, session: SSLSession) -> None:
@@ -423,9 +425,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         self._offer(core)
 
     def _resumable(self, session: object) -> SessionCore:
-        from openssl_bio.stdlib._session import SSLSession
-
-        if not isinstance(session, SSLSession):
+        if not isinstance(session, sessions.SSLSession):
             raise TypeError("Value is not a SSLSession.")
         if session._core.context not in (None, self._context):
             raise ValueError("Session refers to a different SSLContext.")
