@@ -37,13 +37,14 @@ from openssl_bio._core.verification import Demand, session_id_context
 from openssl_bio._core.views import original_of
 
 if TYPE_CHECKING:
-    from openssl_bio._core import resumption
+    from openssl_bio._core import resumption, ticket_keys
     from openssl_bio._core.bio import ByteBox
     from openssl_bio._core.credential import Credential
     from openssl_bio._core.pump import SocketPump
     from openssl_bio._core.session import SessionCore
 else:
     resumption = LateModule("openssl_bio._core.resumption")
+    ticket_keys = LateModule("openssl_bio._core.ticket_keys")
 
 R = TypeVar("R")
 
@@ -118,10 +119,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _tell(self, settings: Mapping[str, Setting]) -> None:
         """Do what libssl does for one SSL alone."""
-        from openssl_bio._core.ticket_keys import TicketKeys
-
         keys, guard = settings.get("ticket_keys"), settings.get("replay_guard")
-        if keys is not None and isinstance(keys.value, TicketKeys):  # a callback is told in another way
+        if keys is not None and isinstance(keys.value, ticket_keys.TicketKeys):  # a callback is told in another way
             self._errors.check(lib.obio_ticket_keys_use(self.ssl, keys.value._ring), "SSL_set_ex_data")
         if guard is not None and guard.value is not None:
             lib.SSL_set_options(self.ssl, lib.SSL_OP_NO_ANTI_REPLAY)

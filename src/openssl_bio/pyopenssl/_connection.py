@@ -24,11 +24,15 @@ from openssl_bio.pyopenssl._negotiated import Negotiated
 from openssl_bio.pyopenssl._settings import Settings
 
 if TYPE_CHECKING:
+    from openssl_bio._core import pump as pumps
+    from openssl_bio._core import resumption
     from openssl_bio._core.pump import SocketPump
     from openssl_bio.pyopenssl import _session as sessions
     from openssl_bio.pyopenssl._session import Session
     from openssl_bio.stdlib import SSLObject
 else:
+    pumps = LateModule("openssl_bio._core.pump")
+    resumption = LateModule("openssl_bio._core.resumption")
     sessions = LateModule("openssl_bio.pyopenssl._session")
 
 
@@ -94,9 +98,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         if socket is not None:
             self._refuse_second_init()
             self._socket = socket
-            from openssl_bio._core.pump import SocketPump
-
-            self._pump = SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
+            self._pump = pumps.SocketPump(_descriptor(socket), WantReadError, SSL_ERRORS)
             if type(self) is Connection:
                 self.__class__ = _OverSocket
         self._set_up(context)
@@ -416,9 +418,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         Call it on a client before the handshake, after the server name and what is to be verified were set. A TLS 1.3
         session is taken out of the cache by this.
         """
-        from openssl_bio._core.resumption import resume_from_cache
-
-        return resume_from_cache(self)
+        return resumption.resume_from_cache(self)
 
     def write_early_data(self, buf: BytesLike) -> int:
         """As a TLS 1.3 client, send data with the first flight, before the handshake; returns how many bytes.

@@ -31,14 +31,18 @@ from openssl_bio.stdlib._shadow import shadow
 from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
+    from openssl_bio._core import resumption
     from openssl_bio._core.context import ContextCore, Generation
     from openssl_bio._core.session import SessionCore
     from openssl_bio._core.trust_store import TrustStore
     from openssl_bio.SSL import Connection
+    from openssl_bio.stdlib import _context as contexts
     from openssl_bio.stdlib import _session as sessions
     from openssl_bio.stdlib._context import SSLContext
     from openssl_bio.stdlib._session import SSLSession
 else:
+    contexts = LateModule("openssl_bio.stdlib._context")
+    resumption = LateModule("openssl_bio._core.resumption")
     sessions = LateModule("openssl_bio.stdlib._session")
 
 __all__ = ["SSLObject"]
@@ -151,9 +155,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
     def _resume_from_cache(self) -> None:
         """As a client, offer a session of the context's cache, if it has one."""
         if not self._server_side and self._context._session_cache is not None:
-            from openssl_bio._core.resumption import resume_from_cache
-
-            resume_from_cache(self)
+            resumption.resume_from_cache(self)
 
     def _owner(self) -> Any:
         """What callbacks are given for this connection: itself, or the socket that has it."""
@@ -379,9 +381,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
 
     @context.setter
     def context(self, ctx: SSLContext) -> None:
-        from openssl_bio.stdlib._context import SSLContext
-
-        if not isinstance(ctx, SSLContext):
+        if not isinstance(ctx, contexts.SSLContext):
             raise TypeError("The value must be a SSLContext")
         self._set_context(ctx)
 

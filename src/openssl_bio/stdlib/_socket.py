@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from openssl_bio._core.channel_binding import refuse_other_bindings
 from openssl_bio._core.errors import Kind, Outcome
+from openssl_bio._core.late import LateModule
 from openssl_bio.stdlib._callbacks import Callbacks
 from openssl_bio.stdlib._errors import IO_ERRORS, described
 from openssl_bio.stdlib._key_files import KeyFiles
@@ -33,11 +34,14 @@ from openssl_bio.stdlib._settings import Settings
 from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
+    from openssl_bio._core import pump as pumps
     from openssl_bio._core.credential import Credential
     from openssl_bio._core.pump import SocketPump
     from openssl_bio._core.trust_store import TrustStore
     from openssl_bio.stdlib._context import SSLContext
     from openssl_bio.stdlib._object import SSLObject
+else:
+    pumps = LateModule("openssl_bio._core.pump")
 
 __all__ = ["SSLSocket", "SocketObject"]
 
@@ -121,12 +125,10 @@ class SocketObject:
     """What Python's ``SSLSocket`` calls its ``_sslobj``: a connection in memory, and the socket it is carried by."""
 
     def __init__(self, plain: SSLSocket, connection: SSLObject) -> None:
-        from openssl_bio._core.pump import SocketPump
-
         self._socket = weakref.ref(plain)
         self._connection = connection
         self._turn = threading.RLock()
-        self._pump = SocketPump(_fileno_of(self._socket), ssl.SSLWantReadError, IO_ERRORS)
+        self._pump = pumps.SocketPump(_fileno_of(self._socket), ssl.SSLWantReadError, IO_ERRORS)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
