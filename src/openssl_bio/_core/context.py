@@ -71,9 +71,12 @@ class Generation:
         "settings",
         "store",
         "tells_of_sessions",
+        "trust",
         "trust_epoch",
         "used",
     )
+
+    trust: Trust  # the context's, of one that serves connections
 
     def __init__(self, ctx: CData, store: CData, identity: Identity, callbacks: dict[str, Callable[..., Any]]) -> None:
         self.ctx = ctx
@@ -170,8 +173,17 @@ class ContextCore(TwinSettings):
     def _current(self) -> Generation:
         """The generation that getters read, which may be in use."""
         if self._generation is None:
-            self._generation = self._compile(self._identity)
+            return self._replace(self._compile(self._identity))
         return self._generation
+
+    def _replace(self, generation: Generation) -> Generation:
+        """Have another generation for connections to come."""
+        self._generation, self._served = generation, None
+        return generation
+
+    def _drop(self) -> None:
+        """Compile another generation for them."""
+        self._generation = self._served = None
 
     def _writable(self) -> Generation:
         """A generation that no connection uses yet."""
@@ -181,7 +193,7 @@ class ContextCore(TwinSettings):
     def _use(self) -> Generation:
         """The generation for a new connection, which is frozen by this."""
         served = self._served
-        if served is not None and served is self._generation and served.store is self._trust.store:
+        if served is not None and served.store is served.trust.store:
             return served  # as it was for the last connection
         with self._guard:
             store = self._trust.freeze()
@@ -192,13 +204,15 @@ class ContextCore(TwinSettings):
             self._trust_changed |= self._last_used is not None and self._last_used.store != store
             generation = self._serving()
             self._take_into_use(generation)
-            self._served = generation
+            if generation is self._generation:
+                generation.trust = (self._original or self)._trust
+                self._served = generation
             return generation
 
     def _trust_in(self, store: CData) -> None:
         """Let the next generation trust another store."""
         if self._generation is None or self._generation.used:
-            self._generation = None
+            self._drop()
         else:
             lib.SSL_CTX_set1_cert_store(self._generation.ctx, store)
             self._generation.store = store
@@ -273,16 +287,19 @@ class ContextCore(TwinSettings):
             if old is not None and same(old.value, value):
                 return
             previous = self._current()
-            self._generation = self._writable()
+            present = self._replace(self._writable())
             try:
-                apply(self._generation.ctx)
+                apply(present.ctx)
             except BaseException:
-                self._generation = previous if previous.used else None
+                if previous.used:
+                    self._replace(previous)
+                else:
+                    self._drop()
                 raise
             self._stand_in = None
             self._settings[name] = Setting(value, apply, trust)
             self._callbacks.update(callbacks or {})
-            self._generation.callbacks.update(callbacks or {})
+            present.callbacks.update(callbacks or {})
             self._trust_changed |= trust
 
     # -- what setting means for a context (see `twins`) -------------------------------------------------------------
@@ -305,7 +322,7 @@ class ContextCore(TwinSettings):
 
     def _set_identity(self, identity: Identity) -> None:
         if not identity.equals(self._identity):
-            self._generation = self._compile(identity)
+            self._replace(self._compile(identity))
             self._identity = identity
             if self._live_identity is not None and identity.complete:
                 self._live_identity, self._stand_in = identity, None
@@ -339,7 +356,7 @@ class ContextCore(TwinSettings):
                 settings = {key: setting for key, setting in self._settings.items() if key != name}
                 callbacks = {key: callback for key, callback in self._callbacks.items() if key != name}
                 store, identity = self._trust.pointer, self._identity
-                self._generation = Generation(self._new_ctx(store, identity, settings), store, identity, callbacks)
+                self._replace(Generation(self._new_ctx(store, identity, settings), store, identity, callbacks))
                 self._settings, self._callbacks = settings, dict(callbacks)
                 self._stand_in = None
 
