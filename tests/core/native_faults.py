@@ -120,6 +120,7 @@ FILES_OF_C = {
     "guard.c",
     "queue_object.c",
     "warm.c",
+    "without_gil.c",
 }
 # Which macros of OpenSSL call a function that shim.h replaces.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
@@ -142,7 +143,8 @@ INFALLIBLE: dict[str, str] = {
     r"|CRYPTO_memcmp": "C's own",
     r"CRYPTO_THREAD_(read_lock|write_lock|unlock|get_local)|X509_STORE_unlock|PyThread_(acquire|release)_lock\w*"
     r"|PyThread_get_thread_ident|PyGILState_\w+|(Py_)?(BEGIN|END)_(ALONE|CRITICAL_SECTION)"
-    r"|YIELD|sched_yield|SwitchToThread": "locks that are there, which nobody holds twice",
+    r"|YIELD|sched_yield|SwitchToThread|RELAX|YieldProcessor|__builtin_ia32_pause|__asm__"
+    r"|PyEval_(Save|Restore)Thread": "locks that are there, which nobody holds twice",
     r"ERR_\w+|PyErr_\w+|PyException_SetTraceback": "report failures; PyErr_Format has a MemoryError instead",
     r"BIO_(get_data|set_data|set_init|clear_retry_flags|set_retry_\w+|ctrl_pending|method_type|meth_set_\w+|up_ref"
     r"|set_mem_eof_return)": "read or write what is there",

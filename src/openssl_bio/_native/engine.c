@@ -114,9 +114,7 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
     if (handshaking) /* records will have other keys, and maybe another cipher */
         self->core.promised = self->core.overhead = 0;
     if (large || handshaking) {
-        Py_BEGIN_ALLOW_THREADS
-        call(self, buffer, size);
-        Py_END_ALLOW_THREADS
+        obio_call_without_gil(self, call, buffer, size);
     } else {
         call(self, buffer, size);
     }

@@ -1,4 +1,4 @@
-/* A flag that one thread takes, and giving way: what C11 and Microsoft's compiler have in common. */
+/* A flag that one thread takes, and giving way to another or waiting a moment: C11's, the system's, the processor's. */
 #ifndef OBIO_ATOMICS_H
 #define OBIO_ATOMICS_H
 
@@ -10,6 +10,16 @@
 #include <stdatomic.h>
 #define ATOMIC _Atomic
 #define TAKE(flag) atomic_compare_exchange_strong((flag), &(int){0}, 1)
+#endif
+
+#if defined(_MSC_VER)
+#define RELAX() YieldProcessor()
+#elif defined(__x86_64__) || defined(__i386__)
+#define RELAX() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define RELAX() __asm__ volatile("yield")
+#else
+#define RELAX() ((void)0)
 #endif
 
 #ifdef _WIN32

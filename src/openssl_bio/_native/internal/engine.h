@@ -70,6 +70,7 @@ void obio_leave_moved(engine_object *self, const obio_box *moved);
 void obio_leave_after(engine_object *self, const PyObject *answer);
 int obio_unless_direct(engine_object *self, const char *method);
 int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, int large);
+void obio_call_without_gil(engine_object *self, engine_call *call, void *buffer, size_t size);
 PyObject *obio_classified(engine_object *self);
 PyObject *obio_failure(engine_object *self);
 int obio_keep_failure(engine_object *self, PyObject *outcome);

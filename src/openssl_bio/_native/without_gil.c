@@ -1,0 +1,46 @@
+/*
+ * A large operation, without the GIL.
+ *
+ * Who wants the GIL while another thread has it is put to sleep, and waking up takes
+ * longer than a thread that moves bulk data needs the GIL for: a microsecond or two
+ * between two operations.  So whoever comes back from an operation and knows that
+ * another thread has the GIL since it came back itself, looks for about as long
+ * whether that has begun its next one, before it asks Python.
+ *
+ * That other thread may long be elsewhere, waiting or done; then looking is in vain,
+ * once, since from then on this thread is the last that came back.  Only time hangs on
+ * this: the GIL is Python's, and nobody else's.
+ */
+#include <Python.h>
+
+#include "internal/engine.h"
+
+#ifdef Py_GIL_DISABLED
+
+void obio_call_without_gil(engine_object *self, engine_call *call, void *buffer, size_t size)
+{
+    Py_BEGIN_ALLOW_THREADS
+    call(self, buffer, size);
+    Py_END_ALLOW_THREADS
+}
+
+#else
+
+enum { LOOKS = 100 };
+
+static ATOMIC int came_back; /* somebody did, and has not begun another operation since */
+
+void obio_call_without_gil(engine_object *self, engine_call *call, void *buffer, size_t size)
+{
+    PyThreadState *thread;
+
+    came_back = 0;
+    thread = PyEval_SaveThread();
+    call(self, buffer, size);
+    for (int looks = 0; came_back && looks < LOOKS; looks++)
+        RELAX();
+    PyEval_RestoreThread(thread);
+    came_back = 1;
+}
+
+#endif
