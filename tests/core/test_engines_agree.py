@@ -59,12 +59,19 @@ class InC(native.Engine):
         self._become_server() if server else self._become_client()
 
 
-def contexts(version: int, partial: bool) -> tuple[SSL.Context, SSL.Context]:
+# What adds other amounts to a record.
+CIPHERS = [b"DEFAULT", b"ECDHE-ECDSA-AES128-CCM8", b"ECDHE-ECDSA-AES128-SHA", b"ECDHE-ECDSA-NULL-SHA"]
+SUITES = [b"TLS_AES_256_GCM_SHA384", b"TLS_CHACHA20_POLY1305_SHA256", b"TLS_AES_128_CCM_8_SHA256"]
+
+
+def contexts(version: int, partial: bool, ciphers: int = 0) -> tuple[SSL.Context, SSL.Context]:
     made = SSL.Context(SSL.TLS_METHOD), SSL.Context(SSL.TLS_METHOD)
     for context in made:
         context.set_min_proto_version(version)
         context.set_max_proto_version(version)
         context.set_options(SSL.OP_NO_TICKET)  # the length of a ticket depends on chance
+        context.set_cipher_list(CIPHERS[ciphers % len(CIPHERS)] + b":@SECLEVEL=0")
+        context.set_tls13_ciphersuites(SUITES[ciphers % len(SUITES)])
         if partial:
             context.set_mode(SSL.MODE_RELEASE_BUFFERS | lib.SSL_MODE_ENABLE_PARTIAL_WRITE)
     made[1].use_certificate(CERTIFICATE)
@@ -95,9 +102,11 @@ class Agreement(RuleBasedStateMachine):
 
     pairs: list[tuple[Any, Any]]
 
-    @initialize(version=st.sampled_from([0x303, 0x304]), partial=st.booleans(), shaken=st.booleans())
-    def start(self, version: int, partial: bool, shaken: bool) -> None:
-        made = contexts(version, partial)
+    @initialize(
+        version=st.sampled_from([0x303, 0x304]), partial=st.booleans(), shaken=st.booleans(), ciphers=st.integers(0, 3)
+    )
+    def start(self, version: int, partial: bool, shaken: bool, ciphers: int) -> None:
+        made = contexts(version, partial, ciphers)
         self.pairs = [(kind(made[0], server=False), kind(made[1], server=True)) for kind in (Reference, InC)]
         if shaken:
             for _ in range(5):

@@ -58,14 +58,17 @@ class EarlyData(ConnectionCore):
         if self._failure is not None:
             raise self._error(self._failure)
         outcome = own(lib.obio_outcome_new(), lib.obio_outcome_free, self._errors, "obio_outcome_new")
-        self._guard.operate()
-        operation(self.ssl, *arguments, outcome)
-        if outcome.broken:
-            self._failure = classify(outcome)
-        if self._pending:
-            if self._failure is None:
+        self._guard.operating = True
+        try:
+            operation(self.ssl, *arguments, outcome)
+            if outcome.broken:
+                self._failure = classify(outcome)
+            if self._pending and self._failure is None:
                 self._failure = ABORTED
                 lib.obio_abort(self.ssl)
+        finally:
+            self._guard.operating = False
+        if self._pending:
             raise first_of(self._pending)
         if not outcome.count and outcome.ssl_error != lib.SSL_ERROR_NONE:
             raise self._error(classify(outcome))

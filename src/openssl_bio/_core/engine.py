@@ -163,13 +163,16 @@ class Engine:
     def _run(self, operation: Callable[..., int], *arguments: object) -> int:
         """Run an operation; raise what its callbacks raised; return the count of the outcome."""
         handshaking = not lib.SSL_is_init_finished(self.ssl)
-        self._guard.operate()
-        operation(self.ssl, *arguments, self._outcome)
-        if self._outcome.broken:
-            self._failure = classify(self._outcome)
-        if self._pending:
-            if self._failure is None:
+        self._guard.operating = True
+        try:
+            operation(self.ssl, *arguments, self._outcome)
+            if self._outcome.broken:
+                self._failure = classify(self._outcome)
+            if self._pending and self._failure is None:
                 self._end_with_pending(handshaking)
+        finally:
+            self._guard.operating = False
+        if self._pending:
             raise first_of(self._pending)
         return int(self._outcome.count)
 
@@ -186,7 +189,11 @@ class Engine:
 
     def _unless_ok(self) -> None:
         """Raise what the last operation ended with, unless it succeeded."""
-        outcome = classify(self._outcome)
+        self._guard.operating = True
+        try:
+            outcome = classify(self._outcome)
+        finally:
+            self._guard.operating = False
         if outcome.kind is not Kind.OK:
             raise self._error(outcome)
 

@@ -8,11 +8,12 @@ thread waits for the callback to end, but not longer than `PATIENCE`: a callback
 otherwise never end.
 
 A signal's handler, or what the cyclic collector finalizes, may run in the first instruction of a callback, where that
-is not counted yet, and libssl is in the middle of something all the same.  So an operation says that it begins
-(`operate`), and what uses the object inside of it, whoever that is, finds it `busy`.
+is not counted yet, and libssl is in the middle of something all the same.  So an operation says that it runs
+(`operating`), and what uses the object inside of it, whoever that is, finds it `busy`.
 
 What this one cannot do is `_native/guard.c`'s: a signal handler, or the recursion limit, that raises in the first
-instruction of `Guard.__enter__` or `Guard.__exit__` leaves the lock taken, and other threads wait for good.
+instruction of `Guard.__enter__` or `Guard.__exit__` leaves the lock taken, and other threads wait for good; and one
+that uses the connection after libssl has returned, before the operation has looked how that ended, is not refused.
 """
 
 from __future__ import annotations
@@ -64,35 +65,26 @@ class AsMade:
 class Guard:
     """``with guard:`` around each public call on one object."""
 
-    __slots__ = ("_depth", "_lock", "_operation", "callbacks")
+    __slots__ = ("_lock", "callbacks", "operating")
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._depth = 0
-        self._operation = 0  # how deep the thread was in when one began; 0 for none
         self.callbacks = 0  # how many callbacks are running, nested
+        self.operating = False  # an operation runs
 
     def __enter__(self) -> None:
         if not self._lock.acquire(blocking=False):
             self._wait()
-        self._depth += 1
         clear_queue()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         clear_queue()
-        if self._operation == self._depth:
-            self._operation = 0
-        self._depth -= 1
         self._lock.release()
-
-    def operate(self) -> None:
-        """An operation begins; it ends with the ``with`` block."""
-        self._operation = self._operation or self._depth
 
     @property
     def busy(self) -> bool:
         """Whether an operation runs, of which this is inside; or a callback."""
-        return bool(self._operation or self.callbacks)
+        return bool(self.operating or self.callbacks)
 
     def _wait(self) -> None:
         waited_from: float | None = None

@@ -216,11 +216,18 @@ static PyObject *guard_exit(obio_guard *guard, PyObject *const *arguments, Py_ss
     Py_RETURN_NONE;
 }
 
-static PyObject *guard_operate(obio_guard *guard, PyObject *unused)
+static PyObject *guard_operating(obio_guard *guard, void *unused)
 {
     (void)unused;
-    obio_guard_operate(guard);
-    Py_RETURN_NONE;
+    return PyBool_FromLong(guard->operation != 0);
+}
+
+/* For an operation that Python runs. */
+static int guard_set_operating(obio_guard *guard, PyObject *value, void *unused)
+{
+    (void)unused;
+    guard->operation = value == Py_True ? guard->depth : 0;
+    return 0;
 }
 
 static PyObject *guard_busy(obio_guard *guard, void *unused)
@@ -254,11 +261,11 @@ static int guard_set_callbacks(obio_guard *guard, PyObject *value, void *unused)
 static PyMethodDef guard_methods[] = {
     {"__enter__", (PyCFunction)guard_enter, METH_NOARGS, "Wait for the object, and clear the error queue."},
     {"__exit__", (PyCFunction)(void (*)(void))guard_exit, METH_FASTCALL, "Clear the error queue, and let others in."},
-    {"operate", (PyCFunction)guard_operate, METH_NOARGS, "An operation begins; it ends with the `with` block."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef guard_attributes[] = {
+    {"operating", (getter)guard_operating, (setter)guard_set_operating, "An operation runs.", NULL},
     {"busy", (getter)guard_busy, NULL, "Whether an operation runs, of which this is inside; or a callback.", NULL},
     {"callbacks", (getter)guard_callbacks, (setter)guard_set_callbacks, "How many callbacks are running, nested.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
