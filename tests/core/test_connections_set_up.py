@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
+import sys
 from typing import Any
 
 import pytest
 
-from openssl_bio import SSL, stdlib
+from openssl_bio import SSL, crypto, stdlib
 from tests.helpers import Identity, Pair, client_context, context_of, server_context
 
 NOT_INITIALISED = "the connection was not initialised"
@@ -23,6 +25,24 @@ def test_initialised_twice(client: SSL.Context, server: SSL.Context) -> None:
     pair.client.send(b"as before")
     pair.move()
     assert pair.server.recv(100) == b"as before"
+
+
+def test_subclasses_may_have_set_something_before(client: SSL.Context) -> None:
+    """pyOpenSSL's own Connection has a `_context`, which subclasses set as they like."""
+
+    class Sub(SSL.Connection):
+        def __init__(self, context: SSL.Context, transport: socket.socket | None = None) -> None:
+            self._context = context
+            self._outgoing: Any = b""
+            super().__init__(context, transport)
+
+    near, far = socket.socketpair()
+    with near, far:
+        for one in (Sub(client), Sub(client, near)):
+            one.set_connect_state()
+            assert one.get_context() is client
+            with pytest.raises(RuntimeError, match="initialised before"):
+                one.__init__(client)  # type: ignore[misc]
 
 
 def test_ssl_object_is_initialised_by_nobody() -> None:
@@ -218,3 +238,39 @@ def test_level_without_verification_changes_nothing(version: int, server: SSL.Co
     pair.client.set_security_level(2)
     pair.client.set_session(session)
     assert pair.handshake().client.session_reused()
+
+
+def change_at(context: SSL.Context, point: int) -> bool:
+    """Make a connection, and change what the context trusts at one point of that; whether there is such a point."""
+    store, points = context.get_cert_store(), itertools.count()
+
+    def count(*_event: object) -> None:
+        if next(points) == point:
+            store.set_flags(crypto.X509StoreFlags.POLICY_CHECK)
+
+    sys.setprofile(count)
+    try:
+        SSL.Connection(context)
+    finally:
+        sys.setprofile(None)
+    return next(points) > point
+
+
+def test_trust_that_changes_while_a_connection_is_made(
+    version: int, ca: Identity, server: SSL.Context, server_identity: Identity
+) -> None:
+    """Another thread may change it anywhere: no session survives the change after that one."""
+    sessions_refused = 0
+    for point in itertools.count():
+        client = client_context(version, ca)
+        SSL.Connection(client)
+        client.get_cert_store().add_cert(server_identity.certificate)
+        there_is_one = change_at(client, point)
+        session = Pair(client, server).handshake().client.get_session()
+        client.get_cert_store().set_flags(crypto.X509StoreFlags.EXPLICIT_POLICY)
+        with pytest.raises(ValueError, match="have changed since the session was made"):
+            SSL.Connection(client).set_session(session)
+        sessions_refused += 1
+        if not there_is_one:
+            break
+    assert sessions_refused > 10

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import socket
 import ssl
 import weakref
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -59,6 +61,52 @@ def test_71_sslobject_class(where: str) -> None:
     context = Context(stdlib.PROTOCOL_TLS_CLIENT)
     (Context if where == "class" else context).sslobject_class = Sub
     assert type(context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost")) is Sub
+
+
+@pytest.mark.parametrize("module", [ssl, stdlib], ids=["Python's", "ours"])
+def test_71_sslobject_class_with_its_own_create(module: Any) -> None:
+    """It is called with two arguments by position, and the others by name."""
+
+    class Sub(module.SSLObject):  # type: ignore[misc]
+        @classmethod
+        def _create(cls, incoming: Any, outgoing: Any, *, server_hostname: Any, **options: Any) -> Any:
+            assert sorted(options) == ["context", "server_side", "session"]
+            return super()._create(incoming, outgoing, server_hostname=f"{server_hostname}.test", **options)
+
+    context = module.SSLContext(module.PROTOCOL_TLS_CLIENT)
+    context.sslobject_class = Sub
+    assert context.wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname="a").server_hostname == "a.test"
+
+
+@pytest.mark.parametrize("checks", [True, False])
+def test_check_hostname_of_a_subclass(checks: bool) -> None:
+    """What a subclass says of itself is in force, also where there is no name."""
+
+    class Sub(stdlib.SSLContext):
+        check_hostname = checks  # type: ignore[assignment]
+
+    context = Sub(stdlib.PROTOCOL_TLS_CLIENT)
+    stdlib.SSLContext.check_hostname.__set__(context, not checks)  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="check_hostname requires server_hostname") if checks else nullcontext():
+        context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO())
+
+
+@pytest.mark.parametrize("module", [ssl, stdlib], ids=["Python's", "ours"])
+def test_callbacks_of_what_has_no_owner(ca: Identity, server_identity: Identity, module: Any) -> None:
+    """They are given the socket."""
+    given: list[Any] = []
+    server, client = server_context(server_identity, module), client_context(ca, module)
+    server.sni_callback = lambda *arguments: given.append(arguments[0])
+    to_server = module.MemoryBIO()
+    hello = client.wrap_bio(module.MemoryBIO(), to_server, server_hostname="localhost")
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        wrapped = server._wrap_socket(near, True)
+        assert wants_read(hello.do_handshake)
+        far.sendall(to_server.read())
+        assert wants_read(wrapped.do_handshake)
+    assert given == [near]
 
 
 def wrap(module: Any, protocol: str, bio: Any = None, **options: Any) -> Any:

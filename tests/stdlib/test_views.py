@@ -73,6 +73,23 @@ def test_subclasses_have_views(ca: Identity) -> None:
         made.connection.recv(1)
 
 
+def test_the_context_of_a_view(ca: Identity, server_identity: Identity) -> None:
+    """What connections keep is the context itself, also where that is false: so the sessions of all are its own."""
+
+    class Empty(SSL.Context):
+        def __len__(self) -> int:
+            return 0
+
+    context = Empty(SSL.TLS_METHOD)
+    view = SSL.Connection(context).ssl_object.context
+    server = server_context(server_identity)
+    made = view.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost")
+    assert made.connection.get_context() is context
+    pair = Pair(view, server, stdlib.MemoryBIO).handshake()
+    session = pair.client.connection.get_session()
+    SSL.Connection(context).set_session(session)
+
+
 def test_what_has_no_ssl_object(ca: Identity) -> None:
     near, far = socket.socketpair()
     with near, far, pytest.raises(TypeError, match="over a socket has no SSLObject"):

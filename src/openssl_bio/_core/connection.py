@@ -108,13 +108,13 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         self._open(generation.address, incoming, outgoing)
         if generation.is_told_to_each:
             self._tell(generation.settings)
-        self._context = context._original or context
+        self._context = context if context._original is None else context._original
         self._first_generation = self._generation = generation
         self._demand = generation.demand
 
     def _refuse_second_init(self) -> None:
         """RuntimeError if this is a connection already, before anything of it is replaced."""
-        if "_context" in vars(self):
+        if "_first_generation" in vars(self):  # subclasses may have a `_context` of their own, as pyOpenSSL's do
             raise RuntimeError(INITIALISED_BEFORE)
 
     def _tell(self, settings: Mapping[str, Setting]) -> None:

@@ -28,6 +28,7 @@ from openssl_bio._core.records import Record, replace
 from openssl_bio._core.trust import Trust
 from openssl_bio._core.twins import Call, TwinSettings, names_in
 from openssl_bio._core.verification import Demand, same, store_digest, trust_digest
+from openssl_bio._core.views import original_of
 
 if TYPE_CHECKING:
     from openssl_bio._core.session_cache import SessionCache
@@ -132,9 +133,9 @@ class ContextCore(TwinSettings):
 
     # -- compiling --------------------------------------------------------------------------------------------------
 
-    def _compile(self, identity: Identity) -> Generation:
-        """A new SSL_CTX with everything that is recorded."""
-        store = self._trust.pointer
+    def _compile(self, identity: Identity, store: CData | None = None) -> Generation:
+        """A new SSL_CTX with everything that is recorded, which trusts this X509_STORE or the present one."""
+        store = self._trust.pointer if store is None else store
         ctx = self._new_ctx(store, identity, self._settings)
         return Generation(ctx, store, identity, dict(self._callbacks))
 
@@ -196,35 +197,35 @@ class ContextCore(TwinSettings):
         if served is not None and served.store is served.trust.store:
             return served  # as it was for the last connection
         with self._guard:
-            store = self._trust.freeze()
-            if self._generation is not None and self._generation.store != store:
+            store = self._trust.freeze()  # by now there may be another, which is not frozen, and is the next one's
+            if self._generation is None or self._generation.store != store:
                 self._trust_in(store)
             if self._stand_in is not None and self._stand_in.store != store:
                 self._stand_in = None
             self._trust_changed |= self._last_used is not None and self._last_used.store != store
-            generation = self._serving()
+            generation = self._serving(store)
             self._take_into_use(generation)
             if generation is self._generation:
-                generation.trust = (self._original or self)._trust
+                generation.trust = original_of(self)._trust
                 self._served = generation
             return generation
 
     def _trust_in(self, store: CData) -> None:
-        """Let the next generation trust another store."""
+        """Let the generation for connections to come trust this store."""
         if self._generation is None or self._generation.used:
-            self._drop()
+            self._replace(self._compile(self._identity, store))
         else:
             lib.SSL_CTX_set1_cert_store(self._generation.ctx, store)
             self._generation.store = store
 
-    def _serving(self) -> Generation:
+    def _serving(self, store: CData) -> Generation:
         """The current generation, or between a new certificate and its key one with the last matching pair."""
         known = self._identity is self._live_identity  # to look whether it is complete takes time
         if known or self._identity.complete or self._live_identity is None:
             self._live_identity, self._stand_in = self._identity if self._identity.slots else None, None
             return self._current()
         if self._stand_in is None:
-            self._stand_in = self._compile(self._live_identity)
+            self._stand_in = self._compile(self._live_identity, store)
         return self._stand_in
 
     def _take_into_use(self, generation: Generation) -> None:

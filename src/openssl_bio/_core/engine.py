@@ -84,11 +84,10 @@ class Engine:
 
     def _open(self, address: int, incoming: Queue | ByteBox | None, outgoing: Queue | ByteBox | None) -> None:
         """Run on a new SSL of the SSL_CTX there; its ciphertext comes from and goes to these, or memory of its own."""
-        if "_outgoing" in vars(self):
+        if "_is_stuck" in vars(self):
             raise RuntimeError(INITIALISED_BEFORE)
         ctx = ffi.cast("SSL_CTX *", address)
         self._failure: Outcome | None = None
-        self._is_stuck = False  # a record was not written
         self._unread = b""
         self._guard = Guard()
         self._pending: list[BaseException] = []  # what callbacks raised
@@ -98,6 +97,7 @@ class Engine:
         self._datagrams = bool(lib.SSL_is_dtls(self.ssl))
         self._incoming = self._attached("incoming", lib.SSL_set0_rbio, incoming)
         self._outgoing = self._attached("outgoing", lib.SSL_set0_wbio, outgoing)
+        self._is_stuck = False  # a record was not written; set last, and by a name that subclasses hardly have
 
     def _attached(self, name: str, attach: Callable[[CData, CData], None], given: Queue | ByteBox | None) -> CData:
         if isinstance(given, Queue):

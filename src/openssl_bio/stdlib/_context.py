@@ -135,7 +135,9 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
         if early:
             refuse_ended(incoming)
         name = None if server_hostname is None else encoded_hostname(server_hostname)
-        connection = self.sslobject_class._create(incoming, outgoing, server_side, name, session, self)
+        connection = self.sslobject_class._create(  # by names as in Python, for subclasses that have their own
+            incoming, outgoing, server_side=server_side, server_hostname=name, session=session, context=self
+        )
         if early:
             prepend(incoming, early)
         return connection
@@ -188,10 +190,13 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
         owner: SSLSocket | None = None,
         session: Any = None,
     ) -> SocketObject:
-        """What Python's ``SSLSocket`` calls for its ``_sslobj``, and gevent's with a socket that knows its own."""
+        """What Python's ``SSLSocket`` calls for its ``_sslobj``, and gevent's with a socket that knows its own.
+
+        Callbacks are given the ``owner``, or without one ``sock``.
+        """
         name = encoded_hostname(server_hostname)
         owner = getattr(owner, "_sslsock", lambda: owner)()
-        connection = SSLObject._create(None, None, server_side, name, session, self, owner)
+        connection = SSLObject._create(None, None, server_side, name, session, self, sock if owner is None else owner)
         return SocketObject(sock, connection)
 
     def _encode_hostname(self, hostname: HostName | None) -> str | None:

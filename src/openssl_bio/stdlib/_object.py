@@ -126,7 +126,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             refuse_unless_bio(outgoing, "outgoing")
         if server_side:
             _check_client_parameters(server_hostname, session)
-        elif context._check_hostname and not server_hostname:
+        elif context.check_hostname and not server_hostname:
             raise ValueError("check_hostname requires server_hostname")
         wrong = PROTOCOL_TLS_CLIENT if server_side else PROTOCOL_TLS_SERVER
         if context._protocol is wrong:
