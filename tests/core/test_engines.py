@@ -83,3 +83,24 @@ print(len(made), len(set(map(id, made))))
 """
     done = run("c", code)
     assert done.stdout.split() == ["200", "200"], done.stderr
+
+
+LEFT_AT_THE_END = """
+import threading
+from openssl_bio import SSL
+
+connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD))
+connection.set_connect_state()
+connection.get_cipher_list()
+connection.set_verify(SSL.VERIFY_PEER, lambda *_: connection.ssl)
+thread = threading.Thread(target=lambda: connection.get_context())
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize("engine", ["c", "cffi"])
+def test_what_is_left_at_the_end(engine: str) -> None:
+    """Without a GIL, Python frees it when modules have lost their names: no exception is printed."""
+    done = run(engine, LEFT_AT_THE_END)
+    assert (done.returncode, done.stderr) == (0, "")

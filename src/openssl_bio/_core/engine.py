@@ -60,9 +60,9 @@ class _Pins:
         self.handle = handle
         self.kept: dict[str, Any] = {}
 
-    def free(self, ssl: CData) -> None:
-        """Free the SSL, and then let go of all."""
-        lib.obio_free(ssl)
+    def free(self, ssl: CData, free: Callable[[CData], None] = lib.obio_free) -> None:
+        """Free the SSL, and then let go of all; maybe at Python's end, when this module has no names any more."""
+        free(ssl)
         self.kept.clear()
 
 

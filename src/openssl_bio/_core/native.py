@@ -8,7 +8,7 @@ exceptions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -62,9 +62,12 @@ class _Pointer:
         return owned
 
 
-def _free(_kept: dict[str, Any], ssl: CData) -> None:
-    """Free an SSL, which points at what is kept until then."""
-    lib.SSL_free(ssl)
+def _free(_kept: dict[str, Any], ssl: CData, free: Callable[[CData], None] = lib.SSL_free) -> None:
+    """Free an SSL, which points at what is kept until then.
+
+    Python without a GIL may call it at its end, when this module has no names any more.
+    """
+    free(ssl)
 
 
 class Engine(_Engine):
