@@ -140,11 +140,12 @@ INFALLIBLE: dict[str, str] = {
     r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
     r"|PyObject_GC_UnTrack": "free, or forget",
     r"mem(cmp|cpy|move|set)|str(cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
+    r"|__attribute__|__declspec|__asm__|volatile|defined"
     r"|CRYPTO_memcmp": "C's own",
     r"CRYPTO_THREAD_(read_lock|write_lock|unlock|get_local)|X509_STORE_unlock|PyThread_(acquire|release)_lock\w*"
     r"|PyThread_get_thread_ident|PyGILState_\w+|(Py_)?(BEGIN|END)_(ALONE|CRITICAL_SECTION)"
-    r"|YIELD|sched_yield|SwitchToThread|RELAX|YieldProcessor|__builtin_ia32_pause|__asm__"
-    r"|PyEval_(Save|Restore)Thread": "locks that are there, which nobody holds twice",
+    r"|YIELD|sched_yield|SwitchToThread|RELAX|YieldProcessor|__builtin_ia32_pause"
+    r"|PyEval_(Save|Restore)Thread|PyThreadState_Get": "locks that are there, which nobody holds twice",
     r"ERR_\w+|PyErr_\w+|PyException_SetTraceback": "report failures; PyErr_Format has a MemoryError instead",
     r"BIO_(get_data|set_data|set_init|clear_retry_flags|set_retry_\w+|ctrl_pending|method_type|meth_set_\w+|up_ref"
     r"|set_mem_eof_return)": "read or write what is there",
