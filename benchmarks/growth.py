@@ -149,6 +149,7 @@ SERIES: dict[str, Callable[[Subject, Path], Points]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.growth", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=1, help="measure all so often, and show the best of it")
     parser.add_argument("--json", type=Path, help="write everything to this file")
     arguments = parser.parse_args()
     measured: dict[str, dict[str, Points]] = {}
@@ -158,7 +159,8 @@ def main() -> None:
             print(f"{title}: microseconds of CPU for each")
             measured[title] = {}
             for who in WHO:
-                points = series(subjects(new_certificate(folder))[who], folder)
+                every = [series(subjects(new_certificate(folder))[who], folder) for _ in range(arguments.rounds)]
+                points = [(same[0][0], min(cost for _, cost in same)) for same in zip(*every, strict=True)]
                 measured[title][who] = points
                 print(f"  {who:8}" + "".join(f"{count:>8}: {cost:<8.1f}" for count, cost in points))
     if arguments.json:
