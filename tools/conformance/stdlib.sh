@@ -6,7 +6,8 @@
 # begins with [3.11] or [3.12+] is for those Pythons.
 #
 # A server of these tests stops for good if its client closes before it has read its tickets and the kernel therefore
-# resets the connection.  Who is first is a matter of luck, with Python's own ssl too: so a failure is tried again.
+# resets the connection.  Who is first is a matter of luck, with Python's own ssl too: so a failure is tried again, often,
+# since on some machines bad luck lasts for seconds.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")/../..
 here=$(readlink -f "$here")
@@ -41,6 +42,6 @@ cd "$tests"
 exec env -u SSL_CERT_FILE -u SSL_CERT_DIR PYTHONPATH="$here/src:$here/tools/conformance" PYTHONDONTWRITEBYTECODE=1 \
     PYTHONWARNINGS=ignore "$python" -m pytest -c "$work/pytest.ini" --rootdir "$tests" \
     -p swap -p expected --differences="$work/differences.txt" -p no:cacheprovider -q -rfE --tb=short --timeout 60 \
-    --reruns 9 --only-rerun 'ConnectionRe' --only-rerun 'ConnectionAborted' --only-rerun 'BrokenPipe' \
+    --reruns 40 --only-rerun 'ConnectionRe' --only-rerun 'ConnectionAborted' --only-rerun 'BrokenPipe' \
     --may-skip 'Windows' --may-skip 'locale-specific' --may-skip 'local time' --may-skip 'Resource ' \
     --may-skip 'SSLv' --may-skip 'TLSv1 is' --may-skip 'TLSv1_1 is' --may-skip 'Test only works' "$@"
