@@ -108,7 +108,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         self._open(generation.address, incoming, outgoing)
         if generation.is_told_to_each:
             self._tell(generation.settings)
-        self._context = context if context._original is None else context._original
+        self._context = context if context._original is None else context._original  # `original_of`, without a call
         self._first_generation = self._generation = generation
         self._demand = generation.demand
 
@@ -390,10 +390,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     # -- what only a connection has ---------------------------------------------------------------------------------
 
-    def _set_role(self, server: bool) -> None:
-        if not server:
-            self._become_client()
-            return
+    def _set_accept_state(self) -> None:
+        """Be a server, whose sessions are for what is demanded of its clients."""
         was_client = self._become_server()
         # Whoever changes one of these from here on finds a server, and does it.
         mixed = was_client or self._trusts_otherwise or self._session_id_context is not None

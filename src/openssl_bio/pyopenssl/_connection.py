@@ -190,7 +190,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
 
     def set_accept_state(self) -> None:
         """Be the server."""
-        self._set_role(True)
+        self._set_accept_state()
 
     def do_handshake(self) -> None:
         """Go on with the handshake. WantReadError until it is done, Error if it failed."""

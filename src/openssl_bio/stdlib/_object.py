@@ -137,7 +137,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         self._set_up(context, incoming, outgoing)
         if server_side:
             self._server_side = True
-            self._set_role(True)
+            self._set_accept_state()
         else:
             self._become_client()
         if server_hostname is not None:
