@@ -105,10 +105,8 @@ def files(folder: Path, ca: Identity, server: Identity) -> None:
 
 def revocations(ca: Identity) -> x509.CertificateRevocationList:
     """A CRL without entries."""
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateRevocationListBuilder(
-        ca.certificate.to_cryptography().subject, now, now + datetime.timedelta(days=1)
-    )
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    builder = x509.CertificateRevocationListBuilder(ca.certificate.to_cryptography().subject, now - day, now + day)
     key: Any = ca.key.to_cryptography_key()
     return builder.sign(key, hashes.SHA256())
 

@@ -163,9 +163,9 @@ def signed_by(kind: str, digest: Any, **options: Any) -> tuple[Any, Any]:
     """A key, and a certificate that it signed itself by this hash function."""
     key = new_key(kind)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "itself")])
-    now = datetime.datetime.now(datetime.UTC)
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.serial_number(1).not_valid_before(now - day).not_valid_after(now + day)
     if isinstance(digest, hashes.SHA1):  # cryptography makes no such signatures any more
         certificate = crypto.X509.from_cryptography(builder.sign(key, hashes.SHA256()))
         certificate.sign(crypto.PKey.from_cryptography_key(key), "sha1")
