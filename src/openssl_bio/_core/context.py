@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.chains import Verifier, install_verifier
-from openssl_bio._core.engines import Guard
+from openssl_bio._core.engines import Guard, maker
 from openssl_bio._core.errors import ErrorTable
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.pointers import own
@@ -122,6 +122,7 @@ class ContextCore(TwinSettings):
         self._stand_in: Generation | None = None
         self._last_used: Generation | None = None
         self._served: Generation | None = None
+        self._maker: Any = None  # there is one only of what is served
         self._trust_changed = False
         self._session_cache: SessionCache | None = None
         if lowest:
@@ -179,12 +180,22 @@ class ContextCore(TwinSettings):
 
     def _replace(self, generation: Generation) -> Generation:
         """Have another generation for connections to come."""
-        self._generation, self._served = generation, None
+        self._generation = generation
+        self._stop_serving()
         return generation
 
     def _drop(self) -> None:
         """Compile another generation for them."""
-        self._generation = self._served = None
+        self._generation = None
+        self._stop_serving()
+
+    def _stop_serving(self) -> None:
+        """Look again what the next connection is made with."""
+        self._served = self._maker = None
+
+    def _new_maker(self, generation: Generation) -> Any:
+        """What makes plain connections of the generation, if the engine has such a thing."""
+        return maker(self, generation, self._errors)
 
     def _writable(self) -> Generation:
         """A generation that no connection uses yet."""
@@ -208,6 +219,8 @@ class ContextCore(TwinSettings):
             if generation is self._generation:
                 generation.trust = original_of(self)._trust
                 self._served = generation
+                if self._original is None and not generation.is_told_to_each:
+                    self._maker = self._new_maker(generation)
             return generation
 
     def _trust_in(self, store: CData) -> None:

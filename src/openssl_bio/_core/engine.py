@@ -72,6 +72,10 @@ def owner_of(ssl: CData) -> Any:
     return None if handle == ffi.NULL else ffi.from_handle(handle)()
 
 
+def maker(*_arguments: object) -> None:
+    """What would make connections without Python; this engine has nothing of the kind."""
+
+
 class Engine:
     """One TLS connection over memory; see the module's theory of operation."""
 

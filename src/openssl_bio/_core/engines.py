@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["ENGINE", "Engine", "Guard", "Queue", "hot", "owner_of"]
+__all__ = ["ENGINE", "Engine", "Guard", "Plain", "Queue", "hot", "maker", "owner_of"]
 
 ENGINE = os.environ.get("OPENSSL_BIO_ENGINE", "c")
 
@@ -20,12 +20,18 @@ if ENGINE not in {"c", "cffi"}:
 
 if TYPE_CHECKING or ENGINE == "cffi":
     from openssl_bio._core.bio import Queue
-    from openssl_bio._core.engine import Engine, owner_of
+    from openssl_bio._core.engine import Engine, maker, owner_of
     from openssl_bio._core.guard import Guard
 else:
-    from openssl_bio._core.native import Engine, Guard, Queue, owner_of
+    from openssl_bio._core.native import Engine, Guard, Queue, maker, owner_of
 
-T = TypeVar("T", bound=type[Engine | Queue])
+T = TypeVar("T", bound=type)
+
+
+class Plain:
+    """Which of the stdlib's connections need nothing but what a generation says, as bits; as in `engine_making.c`."""
+
+    CLIENTS, SERVERS, WITHOUT_NAME = 1, 2, 4
 
 
 def hot(*names: str) -> Callable[[T], T]:
@@ -35,7 +41,7 @@ def hot(*names: str) -> Callable[[T], T]:
         if ENGINE == "c":
             from openssl_bio._core.native import serve
 
-            serve(face, names)  # type: ignore[arg-type] # the C engine is an Engine to mypy, and another at run time
+            serve(face, names)
         return face
 
     return decorate

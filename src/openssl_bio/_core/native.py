@@ -17,10 +17,11 @@ from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, c
 from openssl_bio._core.guard import NO_OTHER_ROLE, NOT_IN_A_CALLBACK
 from openssl_bio._core.pointers import own
 
-__all__ = ["Engine", "Guard", "Queue", "owner_of", "serve"]
+__all__ = ["Engine", "Guard", "Queue", "maker", "owner_of", "serve"]
 
 if TYPE_CHECKING:
     from openssl_bio._core import bio, engine
+    from openssl_bio._core.context import ContextCore, Generation
     from openssl_bio._core.guard import Guard
 
     class _Engine(engine.Engine):
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 
     def _method(face: type, name: str, documentation: str) -> Any: ...
 
+    def _maker(*parts: Any) -> Any: ...
+
 else:
     _module = load_engine()
     _Engine, Guard, _Queue, _method = _module.Engine, _module.Guard, _module.Queue, _module.method
-    _owner = _module.owner
+    _owner, _maker = _module.owner, _module.maker
 
 
 _SSL = ffi.typeof("SSL *")
@@ -116,7 +119,20 @@ class Queue(_Queue):
         return ffi.cast("BIO *", self._address)
 
 
-def serve(face: type[Engine | Queue], names: Iterable[str]) -> None:
+def maker(
+    context: ContextCore, generation: Generation, errors: ErrorTable, stdlib: tuple[type, type, int] | None = None
+) -> Any:
+    """What lets C make plain connections of a generation that a context serves; see `_native/engine_making.c`.
+
+    The errors are those of connections. For the stdlib's face: the classes of connections and BIOs, and which
+    connections are plain, as in `Plain`.
+    """
+    connection, bio, plain = stdlib or (None, None, 0)
+    of_generation = generation.address, generation, generation.demand, generation.trust, generation.store
+    return _maker(context, *of_generation, errors.want_read, Engine._lost, connection, bio, plain)
+
+
+def serve(face: type, names: Iterable[str]) -> None:
     """Put methods in C in place of a face's own ones, which stay as ``_python_NAME`` for unusual arguments."""
     for name in ("receive_data", "send_data") if issubclass(face, Engine) else ():
         inherited = getattr(face, name)
@@ -136,10 +152,12 @@ def _plain_signature(function: Any) -> str:
     `inspect` would tell them, but takes as long to import as all of this package.
     """
     code, defaults = function.__code__, function.__defaults__ or ()
-    names = code.co_varnames[: code.co_argcount]
-    assert not code.co_kwonlyargcount
+    positional, named = code.co_argcount, code.co_kwonlyargcount
+    names = code.co_varnames[: positional + named]
     assert not code.co_flags & _VARIADIC
-    values = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    values = dict(zip(names[positional - len(defaults) : positional], defaults, strict=True))
+    values |= function.__kwdefaults__ or {}
     texts = [f"{name}={values[name]!r}" if name in values else name for name in names]
+    texts[positional:positional] = ["*"] if named else []
     texts[code.co_posonlyargcount : code.co_posonlyargcount] = ["/"] if code.co_posonlyargcount else []
     return f"(${', '.join(texts)})"

@@ -128,8 +128,10 @@ class SessionSettings(ContextCore):
             if cache is not None and key is not None and not lib.SSL_is_server(connection.ssl):
                 cache._add(key, session)
 
-        self._on_new_session("session_cache", keep, cache)
-        self._session_cache = cache
+        with self._guard:
+            self._on_new_session("session_cache", keep, cache)
+            self._session_cache = cache
+            self._stop_serving()
 
     def _let_libssl_tell(self) -> None:
         """Switch libssl's cache on, without which it tells of no session, but let it store none."""

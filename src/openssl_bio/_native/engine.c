@@ -389,6 +389,7 @@ static PyType_Spec engine_spec = {
 
 static const char *const names[OBIO_NAMES] = {
     "_errors", "want_read", "_lost", "_ssl", "MemoryBIO", "read", "write", "pending", "eof", "write_eof",
+    "store", "_context", "_first_generation", "_generation", "_demand", "sslobject_class", "_server_side", "_begin_with",
 };
 
 static int module_exec(PyObject *module)
@@ -399,6 +400,7 @@ static int module_exec(PyObject *module)
     state->guard = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_guard_spec, NULL);
     state->queue = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_queue_spec, NULL);
     state->foreign = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_foreign_spec, NULL);
+    state->maker = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_maker_spec, NULL);
     for (int i = 0; i < OBIO_NAMES; i++)
         if ((state->name[i] = PyUnicode_InternFromString(names[i])) == NULL)
             return -1;
@@ -406,7 +408,7 @@ static int module_exec(PyObject *module)
         return -1;
     if (PyModule_AddType(module, state->engine) < 0 || PyModule_AddType(module, state->guard) < 0)
         return -1;
-    if (PyModule_AddType(module, state->foreign) < 0)
+    if (state->maker == NULL || PyModule_AddType(module, state->foreign) < 0)
         return -1;
     return PyModule_AddType(module, state->queue);
 }
@@ -420,6 +422,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
         Py_VISIT(state->engine);
         Py_VISIT(state->queue);
         Py_VISIT(state->foreign);
+        Py_VISIT(state->maker);
     }
     return 0;
 }
@@ -433,6 +436,7 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->engine);
         Py_CLEAR(state->queue);
         Py_CLEAR(state->foreign);
+        Py_CLEAR(state->maker);
         for (int i = 0; i < OBIO_NAMES; i++)
             Py_CLEAR(state->name[i]);
     }
@@ -459,8 +463,14 @@ static PyObject *module_method(PyObject *module, PyObject *arguments)
     return obio_face_method(state->engine, state->queue, arguments);
 }
 
+static PyObject *module_maker(PyObject *module, PyObject *arguments)
+{
+    return obio_new_maker(PyModule_GetState(module), arguments);
+}
+
 static PyMethodDef module_functions[] = {
     {"method", module_method, METH_VARARGS, "method(class, name, documentation): a face's method in C."},
+    {"maker", module_maker, METH_VARARGS, "maker(...): what the connections that a context makes have in common."},
     {"owner", obio_owner_at, METH_O, "owner(address): the connection that an SSL says is its own, or None."},
     {NULL, NULL, 0, NULL},
 };

@@ -236,6 +236,7 @@ static const PyMethodDef engine_methods[] = {
     {"bio_read", METHOD(face_bio_read), FAST, NULL},
     {"bio_write", METHOD(face_bio_write), FAST, NULL},
     {"set_connect_state", METHOD(face_set_connect_state), METH_NOARGS, NULL},
+    {"__init__", METHOD(obio_face_init), FAST, NULL},
     {"read", METHOD(face_read), FAST, NULL},
     {"write", METHOD(face_write), FAST, NULL},
     {"do_handshake", METHOD(face_do_handshake), FAST, NULL},
@@ -244,6 +245,19 @@ static const PyMethodDef engine_methods[] = {
     {"send_data", METHOD(obio_method_send_data), METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
+
+static const PyMethodDef context_methods[] = {
+    {"wrap_bio", METHOD(obio_face_wrap_bio), FAST, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+/* Of the engine's classes, or of contexts. */
+static const PyMethodDef *methods_of(PyTypeObject *face, PyTypeObject *engine, PyTypeObject *queue)
+{
+    if (PyType_IsSubtype(face, queue))
+        return queue_methods;
+    return PyType_IsSubtype(face, engine) ? engine_methods : context_methods;
+}
 
 static char *copy_of(const char *text)
 {
@@ -255,7 +269,6 @@ static char *copy_of(const char *text)
 /* method(class, name, documentation) -> the method.  What it is made of lives as long as the process. */
 PyObject *obio_face_method(PyTypeObject *engine, PyTypeObject *queue, PyObject *arguments)
 {
-    const PyMethodDef *methods;
     const char *name, *text;
     PyTypeObject *face;
     PyMethodDef *definition;
@@ -263,12 +276,11 @@ PyObject *obio_face_method(PyTypeObject *engine, PyTypeObject *queue, PyObject *
 
     if (!PyArg_ParseTuple(arguments, "Oss", &face, &name, &text))
         return NULL;
-    if (!PyType_Check((PyObject *)face) || !(PyType_IsSubtype(face, engine) || PyType_IsSubtype(face, queue))) {
-        PyErr_SetString(PyExc_TypeError, "a face's class inherits the engine's, or the queue's");
+    if (!PyType_Check((PyObject *)face)) {
+        PyErr_SetString(PyExc_TypeError, "a method is of a class");
         return NULL;
     }
-    methods = PyType_IsSubtype(face, queue) ? queue_methods : engine_methods;
-    for (const PyMethodDef *method = methods; method->ml_name != NULL; method++) {
+    for (const PyMethodDef *method = methods_of(face, engine, queue); method->ml_name != NULL; method++) {
         if (strcmp(method->ml_name, name) != 0)
             continue;
         definition = PyMem_Malloc(sizeof *definition);

@@ -15,7 +15,7 @@
 #include "internal/warm.h"
 
 /* Whether it is Python's own MemoryBIO, whose module whoever has one has imported; -1 with an exception set. */
-static int is_pythons(const obio_module_state *state, PyObject *given)
+int obio_is_pythons(const obio_module_state *state, PyObject *given)
 {
     PyObject *module = PyImport_GetModule(state->name[OBIO_SSL]), *type;
 
@@ -34,7 +34,7 @@ static PyObject *bio_object(engine_object *self, const obio_module_state *state,
 
     if (given == Py_None || PyObject_TypeCheck(given, state->queue))
         return Py_NewRef(given);
-    pythons = is_pythons(state, given);
+    pythons = obio_is_pythons(state, given);
     if (pythons < 0)
         return NULL;
     return obio_foreign_object(state, given, (PyObject *)self->guard, self->pending, pythons);
@@ -73,7 +73,7 @@ static int make_parts(engine_object *self, const obio_module_state *state, PyObj
         return -1;
     if ((self->owner = PyWeakref_NewRef((PyObject *)self, NULL)) == NULL || (self->pending = PyList_New(0)) == NULL)
         return -1;
-    if (ask_face(self, state) < 0)
+    if (self->want_read == NULL && ask_face(self, state) < 0)
         return -1;
     if ((self->incoming = bio_object(self, state, incoming)) == NULL)
         return -1;
@@ -112,6 +112,25 @@ static int open_ssl(engine_object *self, const obio_module_state *state, SSL_CTX
     return 0;
 }
 
+/*
+ * Make the SSL, once.  What the face says of errors is asked of it where it is not given.  0, or -1 with an exception
+ * set, and nothing made.
+ */
+int obio_open(engine_object *self, const obio_module_state *state, SSL_CTX *ctx, PyObject *incoming, PyObject *outgoing,
+              PyObject *want_read, PyObject *lost)
+{
+    if (!TAKE(&self->stage)) { /* Python may have looked before, but another thread was faster */
+        PyErr_SetString(PyExc_RuntimeError, "the connection was initialised before");
+        return -1;
+    }
+    self->want_read = Py_XNewRef(want_read);
+    self->lost = Py_XNewRef(lost);
+    if (make_parts(self, state, incoming, outgoing) == 0 && open_ssl(self, state, ctx) == 0)
+        return 0;
+    obio_engine_object_clear(self);
+    return -1;
+}
+
 /* _open(address of an SSL_CTX, incoming, outgoing): called once. */
 PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject *const *arguments, Py_ssize_t count,
                            PyObject *names)
@@ -128,14 +147,8 @@ PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject
         PyErr_SetString(PyExc_TypeError, "_open takes an address and two BIOs");
         return NULL;
     }
-    if (!TAKE(&self->stage)) { /* Python has looked before, but another thread was faster */
-        PyErr_SetString(PyExc_RuntimeError, "the connection was initialised before");
+    if (obio_open(self, state, ctx, arguments[1], arguments[2], NULL, NULL) < 0)
         return NULL;
-    }
-    if (make_parts(self, state, arguments[1], arguments[2]) < 0 || open_ssl(self, state, ctx) < 0) {
-        obio_engine_object_clear(self);
-        return NULL;
-    }
     Py_RETURN_NONE;
 }
 

@@ -72,7 +72,7 @@ def _of_socket(connection: Connection, name: str) -> Any:
     return getattr(connection._socket, name)
 
 
-@hot("send", "recv", "bio_read", "bio_write", "do_handshake", "pending", "set_connect_state")
+@hot("__init__", "send", "recv", "bio_read", "bio_write", "do_handshake", "pending", "set_connect_state")
 class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callbacks):
     """One TLS connection: pyOpenSSL's ``Connection``, driven through memory or over a socket.
 

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.engines import Plain, hot, maker
 from openssl_bio._core.errors import ErrorTable, clean_queue
 from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.settings import SettingsCore
 from openssl_bio.stdlib import _constants as c
-from openssl_bio.stdlib._bio import octets, prepend, refuse_ended
+from openssl_bio.stdlib._bio import MemoryBIO, octets, prepend, refuse_ended
 from openssl_bio.stdlib._callbacks import Callbacks
 from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
 from openssl_bio.stdlib._errors import FACE, SETUP_ERRORS
@@ -28,7 +29,7 @@ from openssl_bio.stdlib._socket import SocketObject, SSLSocket
 from openssl_bio.stdlib._stapling import Stapling
 
 if TYPE_CHECKING:
-    from openssl_bio.stdlib._bio import MemoryBIO
+    from openssl_bio._core.context import Generation
 
 __all__ = ["SSLContext"]
 
@@ -51,6 +52,7 @@ _DEFAULT_OPTIONS = (
 _SESSION_ID_CONTEXT = b"Python"  # as Python's own servers have, which may share tickets with ours
 
 
+@hot("wrap_bio")
 class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileSettings, ssl.SSLContext):  # type: ignore[misc]  # wider arguments
     """Settings of TLS connections, as in Python's ``ssl``.
 
@@ -115,6 +117,15 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
         return self._protocol
 
     # -- connections ------------------------------------------------------------------------------------------------
+
+    def _new_maker(self, generation: Generation) -> Any:
+        more = self._post_handshake_auth or self._session_cache is not None
+        if more or type(self).check_hostname is not SSLContext.check_hostname:
+            return None
+        plain = Plain.CLIENTS if self._protocol is not c.PROTOCOL_TLS_SERVER else 0
+        plain |= Plain.SERVERS if self._protocol is not c.PROTOCOL_TLS_CLIENT else 0
+        plain |= 0 if self._check_hostname else Plain.WITHOUT_NAME
+        return maker(self, generation, SSLObject._errors, (SSLObject, MemoryBIO, plain))
 
     def wrap_bio(
         self,
@@ -235,8 +246,10 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
         """Not by way of the properties: subclasses may have their own, which need what their ``__init__`` makes."""
         if wanted and self._present_verify_mode() == c.CERT_NONE:
             self._use_verify_mode(c.CERT_REQUIRED)
-        self._set("check_hostname", wanted, lambda _ctx: None, trust=True)
-        self._check_hostname = wanted
+        with self._guard:
+            self._set("check_hostname", wanted, lambda _ctx: None, trust=True)
+            self._check_hostname = wanted
+            self._stop_serving()
 
     @property
     def hostname_checks_common_name(self) -> bool:
@@ -265,7 +278,10 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
 
     @post_handshake_auth.setter
     def post_handshake_auth(self, value: object) -> None:
-        self._post_handshake_auth = bool(value)
+        wanted = bool(value)
+        with self._guard:
+            self._post_handshake_auth = wanted
+            self._stop_serving()
 
     # -- ciphers, groups, signatures, protocols ---------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
 from openssl_bio.stdlib._constants import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from openssl_bio.stdlib._errors import FACE, IO_ERRORS, SETUP_ERRORS, described
 from openssl_bio.stdlib._key_files import KeyFiles
-from openssl_bio.stdlib._names import is_address, refuse_unusable
+from openssl_bio.stdlib._names import encoded_hostname, is_address, refuse_unusable
 from openssl_bio.stdlib._negotiated import Negotiated
 from openssl_bio.stdlib._settings import Settings
 from openssl_bio.stdlib._shadow import shadow
@@ -151,6 +151,12 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         elif not server_side and context._session_cache is not None:
             self._resume_from_cache()
         return self
+
+    def _begin_with(self, server_hostname: str) -> None:
+        """Be a client of this server, as a new client of no other."""
+        self._server_hostname = name = encoded_hostname(server_hostname)
+        assert name is not None
+        self._configure_hostname(name)
 
     def _resume_from_cache(self) -> None:
         """As a client, offer a session of the context's cache, if it has one."""

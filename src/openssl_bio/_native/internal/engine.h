@@ -33,11 +33,13 @@ typedef struct {
 /* Names that are looked up for each connection. */
 enum {
     OBIO_ERRORS, OBIO_WANT_READ, OBIO_LOST, OBIO_SSL, OBIO_MEMORY_BIO,
-    OBIO_READ, OBIO_WRITE, OBIO_PENDING, OBIO_EOF, OBIO_WRITE_EOF, OBIO_NAMES
+    OBIO_READ, OBIO_WRITE, OBIO_PENDING, OBIO_EOF, OBIO_WRITE_EOF,
+    OBIO_STORE, OBIO_CONTEXT, OBIO_FIRST_GENERATION, OBIO_GENERATION, OBIO_DEMAND,
+    OBIO_SSLOBJECT_CLASS, OBIO_SERVER_SIDE, OBIO_BEGIN_WITH, OBIO_NAMES
 };
 
 typedef struct {
-    PyTypeObject *guard, *engine, *queue, *foreign;
+    PyTypeObject *guard, *engine, *queue, *foreign, *maker;
     PyObject *name[OBIO_NAMES];
 } obio_module_state;
 
@@ -49,6 +51,9 @@ typedef void engine_call(engine_object *self, void *buffer, size_t size);
 
 PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject *const *arguments, Py_ssize_t count,
                            PyObject *names);
+int obio_open(engine_object *self, const obio_module_state *state, SSL_CTX *ctx, PyObject *incoming, PyObject *outgoing,
+              PyObject *want_read, PyObject *lost);
+int obio_is_pythons(const obio_module_state *state, PyObject *given);
 PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_client(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_server(engine_object *self, PyObject *unused);
@@ -154,6 +159,10 @@ PyObject *obio_in_python(PyObject *self, const char *name, PyObject *const *argu
                          PyObject *names);
 PyObject *obio_face_queue_read(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_face_queue_write(PyObject *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_face_init(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names);
+PyObject *obio_face_wrap_bio(PyObject *context, PyObject *const *arguments, Py_ssize_t count, PyObject *names);
+extern PyType_Spec obio_maker_spec;
+PyObject *obio_new_maker(const obio_module_state *state, PyObject *arguments);
 PyObject *obio_face_method(PyTypeObject *engine, PyTypeObject *queue, PyObject *arguments);
 
 #endif
