@@ -91,6 +91,7 @@ UNREACHED: dict[str, str] = {
     "PyType_GetSlot in guard_dealloc": "the same",
     "PyType_GetSlot in queue_dealloc": "the same",
     "PyType_GetSlot in foreign_dealloc": "the same",
+    "PyType_GetSlot in maker_of": "the same",
     "PyList_Append in keep_exception": "an exception that memory ran out for, and memory runs out again",
     "PyUnicode_InternFromString in fail": "the same",
     "CRYPTO_THREAD_run_once in obio_psk_mark": "whose mark is asked for has had obio_psk_session do it",
@@ -115,6 +116,7 @@ FILES_OF_C = {
     "engine_faces.c",
     "engine_foreign.c",
     "engine_io.c",
+    "engine_making.c",
     "engine_open.c",
     "engine_one_call.c",
     "guard.c",
@@ -138,7 +140,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 INFALLIBLE: dict[str, str] = {
     r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
     r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
-    r"|PyObject_GC_UnTrack": "free, or forget",
+    r"|PyObject_GC_(UnTrack|Track|Del)": "free, or forget",
     r"mem(cmp|cpy|move|set)|str(cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
     r"|__attribute__|__declspec|__asm__|volatile|defined"
     r"|CRYPTO_memcmp": "C's own",
@@ -152,7 +154,7 @@ INFALLIBLE: dict[str, str] = {
     r"EVP_(sha256|aes_256_\w+|CIPHER_get_iv_length|MD_get_size)|OSSL_PARAM_construct_\w+": "static tables",
     r"Py_(INCREF|NewRef|XNewRef|TYPE|VISIT)|Py\w+_(Check|CheckExact|TypeCheck|IsSubtype)|PyBool_FromLong"
     r"|PyModule_GetState|PyType_GetModuleState|Py(Bytes|Dict|List|Tuple)_(AsString|AsStringAndSize|GetItem|Next|Size)"
-    r"|PyImport_GetModule|SSL_up_ref": "count, look",
+    r"|PyImport_GetModule|SSL_up_ref|PyUnicode_(CompareWithASCIIString|GetLength)": "count, look",
     "SSL_free_buffers": "frees what is not in use, if anything",
     "PyLong_FromLong": "small numbers, which Python has ready made",
     r"PyLong_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments, which tests give",
@@ -162,7 +164,7 @@ INFALLIBLE: dict[str, str] = {
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
     r"|X509_VERIFY_PARAM_set_auth_level|sk_\w+_(num|value)": "read or write what is there",
     r"offsetof|read|write|size|ended|borrow": "a macro of C, and where a box leads to",
-    r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|ADD"
+    r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|ADD|PART"
     r"|PyInit__engine|engine_call|stack_of": "our own, in their declarations",
 }
 NATIVE = Path(_openssl.__file__).parent / "_native"

@@ -415,8 +415,26 @@ OURS, PYTHON = stdlib_helpers.ours.MemoryBIO, ssl.MemoryBIO
 SHORT, LONG = b"ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0", b"ECDHE-ECDSA-AES128-SHA"
 OLD = SSL.TLS1_2_VERSION
 
+
+def make_again(made: tuple[Any, Any, Any]) -> None:
+    context, client, server = made
+    SSL.Connection(context, None)
+    for bio in (OURS, PYTHON):
+        client.wrap_bio(bio(), bio(), server_hostname="localhost")
+        server.wrap_bio(bio(), bio(), server_side=True)
+
+
+def made_before(w: Contexts) -> tuple[Any, Any, Any]:
+    """Contexts of both faces, each of which has made a connection."""
+    client, server = stdlib_helpers.client_context(w.ca), stdlib_helpers.server_context(w.server)
+    made = helpers.client_context(SSL.TLS1_3_VERSION, w.ca, w.client), client, server
+    make_again(made)
+    return made
+
+
 SCENARIOS: dict[str, tuple[Callable[[Contexts], Any], Callable[[Any], Any]]] = {
     "connections": (lambda w: w, lambda w: w.pair()),
+    "connections of contexts that have made some": (made_before, make_again),
     "handshake": (lambda w: w.pair(), shaken),
     "handshake of TLS 1.2": (lambda w: w.pair(OLD), shaken),
     "data": (lambda w: Stream(w.pair()), exchange),

@@ -24,7 +24,7 @@ from openssl_bio._core.cork import Corkable
 from openssl_bio._core.engines import Queue
 from openssl_bio._core.errors import Kind, Outcome
 from openssl_bio._core.getters import Getters
-from openssl_bio._core.guard import INITIALISED_BEFORE, AsMade, Unset
+from openssl_bio._core.guard import INITIALISED_BEFORE, AsMade
 from openssl_bio._core.hosts import address_of
 from openssl_bio._core.identity import Identity
 from openssl_bio._core.late import LateModule
@@ -93,8 +93,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     if TYPE_CHECKING:
         _verify_callback: Callable[..., Any]
-    else:  # what `_set_up` sets, and what follows from it
-        _context = _demand = _first_generation = _generation = Unset()
+    else:
         _verify_callback = AsMade(lambda generation: generation.callbacks.get("verify", _accept_as_is))
 
     # What a client is told when the callback for its server name raises.
@@ -114,7 +113,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _refuse_second_init(self) -> None:
         """RuntimeError if this is a connection already, before anything of it is replaced."""
-        if "_first_generation" in vars(self):  # subclasses may have a `_context` of their own, as pyOpenSSL's do
+        if self._is_made:
             raise RuntimeError(INITIALISED_BEFORE)
 
     def _tell(self, settings: Mapping[str, Setting]) -> None:

@@ -218,9 +218,9 @@ class ContextCore(TwinSettings):
             self._take_into_use(generation)
             if generation is self._generation:
                 generation.trust = original_of(self)._trust
+                plain = self._original is None and not generation.is_told_to_each
+                self._maker = self._new_maker(generation) if plain else None
                 self._served = generation
-                if self._original is None and not generation.is_told_to_each:
-                    self._maker = self._new_maker(generation)
             return generation
 
     def _trust_in(self, store: CData) -> None:

@@ -50,6 +50,10 @@ from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, c
 from openssl_bio._core.guard import INITIALISED_BEFORE, NO_OTHER_ROLE, NOT_IN_A_CALLBACK, Guard, Unset
 from openssl_bio._core.pointers import INT_MAX, PIECE, RECORD, BytesLike, new_buffer, own, taken
 
+if TYPE_CHECKING:
+    from openssl_bio._core.context import Generation
+    from openssl_bio._core.verification import Demand
+
 
 class _Pins:
     """What must outlive an SSL: the handle that leads from it to its connection, and what C points at."""
@@ -83,12 +87,24 @@ class Engine:
     _direct = True  # the face's calls work on memory alone, so an engine may serve them itself
     _releases = False  # SSL_MODE_RELEASE_BUFFERS was set, which the engine does in libssl's place: this one never
 
-    if not TYPE_CHECKING:  # what `_open` sets
+    # What of the context a connection was made of, and what it is now; `ConnectionCore._set_up` sets them.
+    _context: Any
+    _first_generation: Generation
+    _generation: Generation
+    _demand: Demand
+
+    if not TYPE_CHECKING:  # what `_open` sets, and `_set_up`
         ssl = _guard = _pending = _pins = Unset()
+        _context = _first_generation = _generation = _demand = Unset()
+
+    @property
+    def _is_made(self) -> bool:
+        """Whether it is a connection."""
+        return "_is_stuck" in vars(self)
 
     def _open(self, address: int, incoming: Queue | ByteBox | None, outgoing: Queue | ByteBox | None) -> None:
         """Run on a new SSL of the SSL_CTX there; its ciphertext comes from and goes to these, or memory of its own."""
-        if "_is_stuck" in vars(self):
+        if self._is_made:
             raise RuntimeError(INITIALISED_BEFORE)
         ctx = ffi.cast("SSL_CTX *", address)
         self._failure: Outcome | None = None

@@ -109,8 +109,20 @@ def _operation(name: str) -> Callable[..., Any]:
     return operate
 
 
+def _part(name: str) -> property:
+    def get(self: ConnectionView) -> Any:
+        return getattr(self._original, name)
+
+    def set_(self: ConnectionView, value: Any) -> None:
+        setattr(self._original, name, value)
+
+    return property(get, set_)
+
+
 for _name in _OPERATIONS:
     setattr(ConnectionView, _name, _operation(_name))
+for _name in ("_context", "_first_generation", "_generation", "_demand"):
+    setattr(ConnectionView, _name, _part(_name))
 
 
 class ContextView:

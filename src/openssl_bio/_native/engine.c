@@ -280,6 +280,12 @@ static int engine_set_failure(engine_object *self, PyObject *value, void *unused
     return obio_keep_failure(self, Py_XNewRef(value));
 }
 
+static PyObject *engine_is_made(engine_object *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(self->stage == OBIO_OPEN);
+}
+
 static PyObject *engine_direct(engine_object *self, void *unused)
 {
     (void)unused;
@@ -357,9 +363,17 @@ static PyMethodDef engine_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+#define PART(which) ((void *)(intptr_t)(which))
+
 static PyGetSetDef engine_attributes[] = {
     {"_direct", (getter)engine_direct, (setter)engine_set_direct,
      "Whether the face's calls work on memory alone, so that they may be served in C.", NULL},
+    {"_context", (getter)obio_get_part, (setter)obio_set_part, "Whose connection it is.", PART(OBIO_CONTEXT)},
+    {"_first_generation", (getter)obio_get_part, (setter)obio_set_part, "What it was made from.",
+     PART(OBIO_FIRST_GENERATION)},
+    {"_generation", (getter)obio_get_part, (setter)obio_set_part, "What it has of the context.", PART(OBIO_GENERATION)},
+    {"_demand", (getter)obio_get_part, (setter)obio_set_part, "What it demands of its peer.", PART(OBIO_DEMAND)},
+    {"_is_made", (getter)engine_is_made, NULL, "Whether it is a connection.", NULL},
     {"_guard", (getter)obio_get_guard, NULL, "The lock of this connection.", NULL},
     {"_pending", (getter)obio_get_pending, NULL, "A list: what callbacks raised.", NULL},
     {"_releases", (getter)engine_releases, (setter)engine_set_releases,
@@ -389,7 +403,7 @@ static PyType_Spec engine_spec = {
 
 static const char *const names[OBIO_NAMES] = {
     "_errors", "want_read", "_lost", "_ssl", "MemoryBIO", "read", "write", "pending", "eof", "write_eof",
-    "store", "_context", "_first_generation", "_generation", "_demand", "sslobject_class", "_server_side", "_begin_with",
+    "store", "sslobject_class", "_server_side", "_begin_with",
 };
 
 static int module_exec(PyObject *module)

@@ -147,34 +147,33 @@ static maker_object *maker_of(PyObject *context)
     return NULL;
 }
 
-static int set(engine_object *self, const maker_object *maker, int name, PyObject *value)
-{
-    return PyObject_SetAttr((PyObject *)self, maker->state->name[name], value);
-}
-
 /* What `ConnectionCore._set_up` does.  0, or -1 with an exception set. */
 static int set_up(engine_object *self, const maker_object *maker, PyObject *context, PyObject *incoming,
                   PyObject *outgoing)
 {
+    PyObject *const parts[] = {context, maker->generation, maker->generation, maker->demand};
+
     if (obio_open(self, maker->state, maker->ctx, incoming, outgoing, maker->want_read, maker->lost) < 0)
         return -1;
-    if (set(self, maker, OBIO_CONTEXT, context) < 0 || set(self, maker, OBIO_FIRST_GENERATION, maker->generation) < 0)
-        return -1;
-    return set(self, maker, OBIO_GENERATION, maker->generation) < 0 ? -1 : set(self, maker, OBIO_DEMAND, maker->demand);
+    for (int part = 0; part < OBIO_PARTS; part++) /* a subclass may have set one before, by a name of its own */
+        obio_set_part(self, parts[part], (void *)(intptr_t)part);
+    return 0;
 }
 
 /* -- pyOpenSSL's Connection(context, None) ------------------------------------------------------------------------ */
 
 PyObject *obio_face_init(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
-    int plain = names == NULL && (count == 1 || (count == 2 && arguments[1] == Py_None)), failed;
+    int plain = names == NULL && (count == 1 || (count == 2 && arguments[1] == Py_None));
     maker_object *maker = plain ? maker_of(arguments[0]) : NULL;
+    PyObject *none = NULL;
 
-    if (maker == NULL)
-        return PyErr_Occurred() ? NULL : obio_in_python(self, "_python___init__", arguments, count, names);
-    failed = set_up((engine_object *)self, maker, arguments[0], Py_None, Py_None) < 0;
-    Py_DECREF(maker);
-    return failed ? NULL : Py_NewRef(Py_None);
+    if (maker != NULL && maker->connection == Py_None)
+        none = set_up((engine_object *)self, maker, arguments[0], Py_None, Py_None) < 0 ? NULL : Py_NewRef(Py_None);
+    else if (!PyErr_Occurred()) /* the context is of the other face, at most */
+        none = obio_in_python(self, "_python___init__", arguments, count, names);
+    Py_XDECREF((PyObject *)maker);
+    return none;
 }
 
 /* -- the stdlib's SSLContext.wrap_bio() --------------------------------------------------------------------------- */
@@ -251,7 +250,7 @@ static int begin(engine_object *self, const maker_object *maker, PyObject *const
 
     if (given[SERVER_SIDE] == Py_True) {
         SSL_set_accept_state(self->core.ssl);
-        return set(self, maker, OBIO_SERVER_SIDE, Py_True);
+        return PyObject_SetAttr((PyObject *)self, maker->state->name[OBIO_SERVER_SIDE], Py_True);
     }
     done = obio_method_become_client(self, NULL);
     if (done != NULL && given[SERVER_HOSTNAME] != Py_None) {

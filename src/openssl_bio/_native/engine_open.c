@@ -180,6 +180,8 @@ int obio_engine_object_traverse(engine_object *self, visitproc visit, void *arg)
     Py_VISIT(self->unread);
     Py_VISIT(self->want_read);
     Py_VISIT(self->kept);
+    for (int i = 0; i < OBIO_PARTS; i++)
+        Py_VISIT(self->made_of[i]);
     return 0;
 }
 
@@ -197,6 +199,8 @@ int obio_engine_object_clear(engine_object *self)
     Py_CLEAR(self->unread);
     Py_CLEAR(self->want_read);
     Py_CLEAR(self->kept);
+    for (int i = 0; i < OBIO_PARTS; i++)
+        Py_CLEAR(self->made_of[i]);
     return 0;
 }
 
@@ -219,6 +223,30 @@ static PyObject *unless_unset(const engine_object *self, PyObject *thing)
         return NULL;
     }
     return Py_NewRef(thing);
+}
+
+PyObject *obio_get_part(engine_object *self, void *which)
+{
+    PyObject *part;
+
+    BEGIN_ALONE(self);
+    part = Py_XNewRef(self->made_of[(intptr_t)which]);
+    END_ALONE();
+    if (part == NULL)
+        PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
+    return part;
+}
+
+int obio_set_part(engine_object *self, PyObject *value, void *which)
+{
+    PyObject *before;
+
+    BEGIN_ALONE(self);
+    before = self->made_of[(intptr_t)which];
+    self->made_of[(intptr_t)which] = Py_XNewRef(value);
+    END_ALONE();
+    Py_XDECREF(before);
+    return 0;
 }
 
 PyObject *obio_get_guard(engine_object *self, void *unused)

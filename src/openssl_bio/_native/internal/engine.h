@@ -10,6 +10,9 @@
 #include "internal/engine_core.h"
 #include "internal/guard.h"
 
+/* What a connection was made of, and is now. */
+enum { OBIO_CONTEXT, OBIO_FIRST_GENERATION, OBIO_GENERATION, OBIO_DEMAND, OBIO_PARTS };
+
 typedef struct {
     PyObject_HEAD
     obio_engine core;
@@ -23,6 +26,7 @@ typedef struct {
     PyObject *failure;   /* the Outcome that ended the connection, or NULL: see obio_failure() */
     PyObject *lost;      /* the Outcome that ends one whose bytes are lost */
     PyObject *unread;    /* bytes that came with an exception, or NULL */
+    PyObject *made_of[OBIO_PARTS]; /* what Python keeps of the context here, NULL before it is known */
     PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
     ATOMIC int direct;   /* the face's calls work on memory alone */
     int stuck;           /* a record was not written, so none may follow */
@@ -34,8 +38,7 @@ typedef struct {
 enum {
     OBIO_ERRORS, OBIO_WANT_READ, OBIO_LOST, OBIO_SSL, OBIO_MEMORY_BIO,
     OBIO_READ, OBIO_WRITE, OBIO_PENDING, OBIO_EOF, OBIO_WRITE_EOF,
-    OBIO_STORE, OBIO_CONTEXT, OBIO_FIRST_GENERATION, OBIO_GENERATION, OBIO_DEMAND,
-    OBIO_SSLOBJECT_CLASS, OBIO_SERVER_SIDE, OBIO_BEGIN_WITH, OBIO_NAMES
+    OBIO_STORE, OBIO_SSLOBJECT_CLASS, OBIO_SERVER_SIDE, OBIO_BEGIN_WITH, OBIO_NAMES
 };
 
 typedef struct {
@@ -60,6 +63,8 @@ PyObject *obio_method_become_server(engine_object *self, PyObject *unused);
 PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_get_part(engine_object *self, void *which);
+int obio_set_part(engine_object *self, PyObject *value, void *which);
 PyObject *obio_get_guard(engine_object *self, void *unused);
 PyObject *obio_get_pending(engine_object *self, void *unused);
 PyObject *obio_owner_at(PyObject *module, PyObject *address);
