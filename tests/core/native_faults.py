@@ -69,6 +69,7 @@ UNSEEN = {
     "* in pass_on": "a session is not taken over, so the next handshake is a full one",
     "* in refusal_of": "an exception does not tell at which depth, and which chain, was refused",
     "* in obio_note_refusal": "the same",
+    "* in obio_name_server": "the name is set in another way",
     "SSL_ctrl in obio_timeout": "it says that no timer runs",
     "SSL_ctrl in obio_new": "sets a mode, which nothing can prevent",
     "SSL_set_ex_data in free_ssl": "clears a place that is there",
@@ -133,7 +134,13 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "OPENSSL_sk_new_null": ("sk_X509_new_null",),
     "OPENSSL_sk_push": ("sk_X509_push",),
     "SSL_CTX_ctrl": ("SSL_CTX_get_tlsext_ticket_keys", "SSL_CTX_set_tlsext_ticket_keys"),
-    "SSL_ctrl": ("DTLSv1_get_timeout", "DTLSv1_handle_timeout", "SSL_set_mode", "SSL_set_mtu"),
+    "SSL_ctrl": (
+        "DTLSv1_get_timeout",
+        "DTLSv1_handle_timeout",
+        "SSL_set_mode",
+        "SSL_set_mtu",
+        "SSL_set_tlsext_host_name",
+    ),
     "SSL_set_ex_data": ("SSL_set_app_data",),
 }
 # Functions that have no way to fail as they are called here, and why.
@@ -157,12 +164,12 @@ INFALLIBLE: dict[str, str] = {
     r"|PyImport_GetModule|SSL_up_ref|PyUnicode_(CompareWithASCIIString|GetLength)": "count, look",
     "SSL_free_buffers": "frees what is not in use, if anything",
     "PyLong_FromLong": "small numbers, which Python has ready made",
-    r"PyLong_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments, which tests give",
+    r"Py(Long|Unicode)_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments",
     r"PyModule_AddType|PyType_FromModuleAndSpec|PyModuleDef_Init": "when the module is imported: it is an ImportError",
     r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_clear_mode|SSL_rstate_string|SSL_set_(info_callback|shutdown|accept_state|connect_state)|X509_OBJECT_retrieve_match"
     r"|SSL_CTX_(sess_[gs]et_remove_cb|set_cert_verify_callback|set_tlsext_ticket_key_evp_cb|flush_sessions\w*)"
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
-    r"|X509_VERIFY_PARAM_set_auth_level|sk_\w+_(num|value)": "read or write what is there",
+    r"|X509_VERIFY_PARAM_set_(auth_level|hostflags)|sk_\w+_(num|value)": "read or write what is there",
     r"offsetof|read|write|size|ended|borrow": "a macro of C, and where a box leads to",
     r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|ADD|PART"
     r"|PyInit__engine|engine_call|stack_of": "our own, in their declarations",

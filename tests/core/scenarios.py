@@ -273,6 +273,7 @@ def connections() -> list[Scenario]:
     ]
     more: dict[str, Callable[[Pair, World], Any]] = {
         "server name": lambda p, w: p.client.set_tlsext_host_name(b"example.test"),
+        "unusual server name": lambda p, w: p.client.set_tlsext_host_name(b"*.test"),
         "host": lambda p, w: p.client.set_verify_host("example.test"),
         "address": lambda p, w: p.client.set_verify_host("127.0.0.1"),
         "OCSP request": lambda p, w: p.client.request_ocsp(),

@@ -410,7 +410,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
         address = address_of(host)
         name, is_address = address or host.lower(), address is not None
-        with self._guard, self._demanding(replace(self._demand, host=name)):
+        with self._guard, self._demanding(self._demand.for_host(name)):
             param = lib.SSL_get0_param(self.ssl)
             # The other kind is forgotten last: where the new one fails, the old one is still verified.
             what = f"{host!r} cannot be verified"
@@ -425,7 +425,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _unset_verify_host(self) -> None:
         """Let the certificate be for anybody."""
-        with self._guard, self._demanding(replace(self._demand, host=None)):
+        with self._guard, self._demanding(self._demand.for_host(None)):
             param = lib.SSL_get0_param(self.ssl)
             self._errors.check(lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0), "X509_VERIFY_PARAM_set1_host")
             self._errors.check(lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0), "X509_VERIFY_PARAM_set1_ip")

@@ -66,6 +66,7 @@ class Generation:
         "callbacks",
         "ctx",
         "demand",
+        "demand_of_last",
         "identity",
         "is_told_to_each",
         "session_id_context",
@@ -90,8 +91,15 @@ class Generation:
         self.is_told_to_each = False  # some of the settings concern each SSL
         self.tells_of_sessions = False  # there is a callback for them
         self.trust_epoch = 0  # higher than the last generation's if trust or verification changed between them
-        self.demand = Demand()
+        self.demand = self.demand_of_last = Demand()
         self.session_id_context = DEFAULT_SESSION_ID_CONTEXT
+
+    def demand_for(self, host: str) -> Demand:
+        """What its connections demand of this host. The last one is kept, since most go where others went."""
+        last = self.demand_of_last
+        if last.host != host:
+            last = self.demand_of_last = self.demand.for_host(host)
+        return last
 
     def over_again(self, ctx: CData) -> Generation:
         """The same on another SSL_CTX, with callbacks of its own."""

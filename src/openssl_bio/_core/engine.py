@@ -159,6 +159,15 @@ class Engine:
         """Set the session id context, maybe also of the session that there is; the caller has the guard."""
         return bool(lib.obio_name_sessions(self.ssl, name, len(name), of_session))
 
+    def _name_server(self, name: str, verify: object, flags: int) -> bool:
+        """As a new client, send this name, and verify it if asked to, with these flags, where it is as most names are.
+
+        Whether that was done; where it was not, there is another way, which knows all names and says what is wrong.
+        """
+        with self._guard:
+            encoded = name.encode()
+            return bool(lib.obio_name_server(self.ssl, encoded, len(encoded), bool(verify), flags))
+
     def _resume(self, address: int, travelled: bool) -> bool:
         """Offer a copy of the session there, which may have travelled; the caller has the guard."""
         return bool(lib.obio_resume(self.ssl, ffi.cast("SSL_SESSION *", address), travelled))

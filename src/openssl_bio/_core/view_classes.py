@@ -27,6 +27,7 @@ _OPERATIONS = (
     *("_handshake", "_read", "_read_into", "_peek", "_write", "_shutdown", "_listen"),
     *("_timeout", "_handle_timeout", "_feed", "_take", "_mark_eof", "_pending_bytes", "_waiting_bytes", "_wants_read"),
     *("receive_data", "send_data", "send_data_many", "data_to_send", "_become_client", "_become_server"),
+    "_name_server",
 )
 
 

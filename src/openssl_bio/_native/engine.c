@@ -339,6 +339,7 @@ static PyMethodDef engine_methods[] = {
     {"_become_client", METHOD(obio_method_become_client), METH_NOARGS, NULL},
     {"_become_server", METHOD(obio_method_become_server), METH_NOARGS, NULL},
     {"_name_sessions", METHOD(obio_method_name_sessions), METH_FASTCALL, NULL},
+    {"_name_server", METHOD(obio_method_name_server), METH_FASTCALL, NULL},
     {"_resume", METHOD(obio_method_resume), METH_FASTCALL, NULL},
     {"_keep", METHOD(obio_method_keep), METH_FASTCALL, NULL},
     {"_handshake", METHOD(obio_method_handshake), METH_NOARGS, NULL},

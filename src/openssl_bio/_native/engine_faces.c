@@ -143,6 +143,22 @@ static PyObject *face_set_connect_state(engine_object *self, PyObject *unused)
     return obio_in_python((PyObject *)self, "_python_set_connect_state", NULL, 0, NULL);
 }
 
+static PyObject *face_set_tlsext_host_name(engine_object *self, PyObject *const *arguments, Py_ssize_t count,
+                                           PyObject *names)
+{
+    int done = 0;
+
+    if (is_plain(self, count, names, 1) && obio_is_data(arguments[0], 1)) {
+        if (obio_enter(self) < 0)
+            return NULL;
+        done = obio_name_server(self->core.ssl, PyBytes_AsString(arguments[0]), (size_t)PyBytes_Size(arguments[0]), 0, 0);
+        obio_leave_clean(self);
+    }
+    if (done)
+        Py_RETURN_NONE;
+    return obio_in_python((PyObject *)self, "_python_set_tlsext_host_name", arguments, count, names);
+}
+
 /* -- the stdlib's SSLObject --------------------------------------------------------------------------------------- */
 
 /* At the peer's close_notify, with ours not sent, the stdlib's read is at its end and does not raise. */
@@ -235,6 +251,7 @@ static const PyMethodDef engine_methods[] = {
     {"recv", METHOD(face_recv), FAST, NULL},
     {"bio_read", METHOD(face_bio_read), FAST, NULL},
     {"bio_write", METHOD(face_bio_write), FAST, NULL},
+    {"set_tlsext_host_name", METHOD(face_set_tlsext_host_name), FAST, NULL},
     {"set_connect_state", METHOD(face_set_connect_state), METH_NOARGS, NULL},
     {"__init__", METHOD(obio_face_init), FAST, NULL},
     {"read", METHOD(face_read), FAST, NULL},

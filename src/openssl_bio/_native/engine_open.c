@@ -345,6 +345,28 @@ PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *argume
                                               arguments[1] == Py_True));
 }
 
+/* _name_server(name, whether it is verified, flags for that): whether it was done.  See the reference engine. */
+PyObject *obio_method_name_server(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    unsigned long flags;
+    const char *name;
+    Py_ssize_t size;
+    int verify, done;
+
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "_name_server takes a name, a truth and flags");
+        return NULL;
+    }
+    if ((name = PyUnicode_AsUTF8AndSize(arguments[0], &size)) == NULL || (verify = PyObject_IsTrue(arguments[1])) < 0)
+        return NULL;
+    flags = PyLong_AsUnsignedLong(arguments[2]);
+    if ((flags == (unsigned long)-1 && PyErr_Occurred()) || obio_enter(self) < 0)
+        return NULL;
+    done = obio_name_server(self->core.ssl, name, (size_t)size, verify, (unsigned)flags);
+    obio_leave_clean(self);
+    return PyBool_FromLong(done);
+}
+
 /* _resume(address of a session, whether it has travelled): whether it is offered; the caller has the guard. */
 PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
 {

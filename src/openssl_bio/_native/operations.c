@@ -323,6 +323,42 @@ int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int o
         && (session == NULL || SSL_SESSION_set1_id_context(session, name, size));
 }
 
+/* Whether a name is of the usual characters, and no address: those without a colon have no letters. */
+static int is_plain_name(const char *name, size_t size)
+{
+    int letters = 0;
+
+    if (size == 0 || size > TLSEXT_MAXLEN_host_name || name[0] == '.')
+        return 0;
+    for (size_t i = 0; i < size; i++) {
+        char lower = (char)(name[i] | 0x20);
+
+        if (lower >= 'a' && lower <= 'z')
+            letters = 1;
+        else if (!(name[i] >= '0' && name[i] <= '9') && name[i] != '-' && name[i] != '.' && name[i] != '_')
+            return 0;
+    }
+    return letters;
+}
+
+/*
+ * Let a new client send this name, and maybe verify it, if it is as most are.  Returns 1, or 0 with the error queue
+ * empty: who knows all kinds of names has to do it then, or to say why it cannot be done.
+ */
+int obio_name_server(SSL *ssl, const char *name, size_t size, int verify, unsigned flags)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    int done = is_plain_name(name, size) && SSL_set_tlsext_host_name(ssl, name) == 1;
+
+    if (done && verify) {
+        X509_VERIFY_PARAM_set_hostflags(param, flags);
+        done = X509_VERIFY_PARAM_set1_host(param, name, size);
+    }
+    if (!done)
+        ERR_clear_error();
+    return done;
+}
+
 /*
  * Offer a copy of a session, since libssl changes what a connection uses.  One that has travelled belongs to no context
  * yet.  1, or 0 with the error queued.

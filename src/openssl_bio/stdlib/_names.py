@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HostName", "encoded_hostname", "is_address", "refuse_unusable"]
 
+_LONGEST_LABEL = 63  # characters
+
 HostName: TypeAlias = "str | bytes | IPv4Address | IPv6Address"
 
 
@@ -26,6 +28,9 @@ def encoded_hostname(name: HostName | None) -> str | None:
     """
     if name is None:
         return None
+    # Almost all names, which Python's codec would leave alone: no label is empty, the first included, or too long.
+    if type(name) is str and name >= "0" and len(name) <= _LONGEST_LABEL and name.isascii() and ".." not in name:
+        return name
     if isinstance(name, str):
         labels = name if name.isascii() or not _has_idna() else _by_idna_2008(name)
         return labels.encode("idna").decode("ascii")

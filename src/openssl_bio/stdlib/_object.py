@@ -142,7 +142,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             self._become_client()
         if server_hostname is not None:
             self._server_hostname = server_hostname
-            self._configure_hostname(server_hostname)
+            self._configure_hostname(server_hostname, context)
         if context._post_handshake_auth:
             self._post_handshake_auth = True
             self._configure_post_handshake()
@@ -170,12 +170,18 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
     def _peer_name(self) -> str | None:
         return self._server_hostname
 
-    def _configure_hostname(self, name: str) -> None:
+    def _configure_hostname(self, name: str, context: SSLContext) -> None:
+        """As a new client of a context, send the name unless it is an address, and verify it if the context says so."""
+        verify, flags = context.check_hostname, context._host_flags_in_use
+        if self._name_server(name, verify, flags):
+            if verify:  # nothing depends on what is demanded: it is new, so there is no session that was verified less
+                self._demand = self._generation.demand_for(name.lower())
+            return
         refuse_unusable(name)
         if not is_address(name):
             self._set_server_name(name.encode("ascii"))
-        if self.context.check_hostname:
-            self._set_verify_host(name, self.context._host_flags_in_use)
+        if verify:
+            self._set_verify_host(name, flags)
 
     def _configure_post_handshake(self) -> None:
         wanted = self._post_handshake_auth

@@ -61,6 +61,7 @@ PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_client(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_server(engine_object *self, PyObject *unused);
 PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_method_name_server(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_get_part(engine_object *self, void *which);
