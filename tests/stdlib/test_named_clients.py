@@ -105,7 +105,7 @@ def test_the_longest_name(ca: Identity, server_identity: Identity) -> None:
 # -- what is verified --------------------------------------------------------------------------------------------------
 
 # What the certificate is for, and which names it is for then, or not.
-ISSUED = b"DNS:a.test,DNS:odd!.test,DNS:*.wild.test,DNS:host1,DNS:under_score.test,DNS:xn--bcher-kva.test,IP:1.2.3.4"
+ISSUED = b"DNS:a.test,DNS:1234,DNS:*.wild.test,DNS:host1,DNS:under_score.test,DNS:xn--bcher-kva.test,IP:1.2.3.4"
 MATCHING = {
     "a.test": True,
     "A.Test": True,
@@ -118,8 +118,8 @@ MATCHING = {
     "host1": True,
     "host2": False,
     "under_score.test": True,
-    "odd!.test": True,
-    "!.test": False,
+    "1234": True,
+    "1235": False,
     "bücher.test": True,
     "xn--bcher-kva.test": True,
     "1.2.3.4": True,
@@ -176,7 +176,7 @@ def test_anything_true_means_verify(ca: Identity, server_identity: Identity) -> 
         assert bool(pair.outcome()) is is_refused
 
 
-@pytest.mark.parametrize("host", ["localhost", "odd!.test", "127.0.0.1"])
+@pytest.mark.parametrize("host", ["localhost", "1234", "127.0.0.1"])
 def test_verification_is_turned_off_and_on(ca: Identity, tmp_path: Any, version: Any, host: str) -> None:
     """On one connection, before its handshake; the last word counts."""
     number = ssl.TLSVersion(version)
