@@ -15,6 +15,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 enum { CHUNK = 64 * 1024, LARGE = 256 * 1024, MOST = 1 << 20 };
 
@@ -177,6 +178,21 @@ static void connection(Work *w)
         drop(end_of(w->client_ctx, 0));
 }
 
+static void host(Work *w)
+{
+    static const char name[] = "www.example.com";
+
+    for (int i = 0; i < w->count; i++) {
+        End client = end_of(w->client_ctx, 0);
+        X509_VERIFY_PARAM *param = SSL_get0_param(client.ssl);
+
+        must(SSL_set_tlsext_host_name(client.ssl, name) == 1, "SSL_set_tlsext_host_name");
+        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        must(X509_VERIFY_PARAM_set1_host(param, name, sizeof name - 1), "X509_VERIFY_PARAM_set1_host");
+        drop(client);
+    }
+}
+
 static void pending(Work *w)
 {
     for (int i = 0; i < w->count; i++) {
@@ -203,6 +219,7 @@ static const struct {
     {"handshake", NULL, handshakes, 1},
     {"resumption", NULL, handshakes, 1},
     {"connection", NULL, connection, 1},
+    {"host", NULL, host, 1},
     {"pending", NULL, pending, 1},
     {"one_thread", "TLS_AES_128_GCM_SHA256", bulk_64k, 1},
     {"two_threads", "TLS_AES_128_GCM_SHA256", bulk_64k, 2},

@@ -46,6 +46,7 @@ MEASURED = {
     "handshake": (20, 1),
     "resumption": (20, 1),
     "connection": (1000, 1),
+    "host": (1000, 1),
     "pending": (1000, 1),
 }
 

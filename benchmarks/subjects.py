@@ -83,6 +83,14 @@ class Subject:
         """A client's connection alone."""
         raise NotImplementedError
 
+    def verify(self, context: Any) -> None:
+        """Let a client's context verify its servers."""
+        raise NotImplementedError
+
+    def bare_client_of(self, context: Any, host: str) -> Any:
+        """The same, which asks its server for this name, and verifies it where the library can do that."""
+        raise NotImplementedError
+
     def session(self, end: End) -> Any:
         raise NotImplementedError
 
@@ -126,6 +134,12 @@ class Stdlib(Subject):
     def bare_client(self, context: Any) -> Any:
         return context.wrap_bio(self.bio(), self.bio())
 
+    def verify(self, context: Any) -> None:
+        context.check_hostname = True
+
+    def bare_client_of(self, context: Any, host: str) -> Any:
+        return context.wrap_bio(self.bio(), self.bio(), server_hostname=host)
+
     def _end(self, context: Any, *, server: bool, session: Any = None) -> End:
         incoming, outgoing = self.bio(), self.bio()
         sslobject = context.wrap_bio(incoming, outgoing, server_side=server, session=session)
@@ -162,6 +176,17 @@ class PyOpenSSL(Subject):
     def bare_client(self, context: Any) -> Any:
         connection = self.module.Connection(context, None)
         connection.set_connect_state()
+        return connection
+
+    def verify(self, context: Any) -> None:
+        context.set_verify(self.module.VERIFY_PEER)
+
+    def bare_client_of(self, context: Any, host: str) -> Any:
+        connection = self.module.Connection(context, None)
+        connection.set_connect_state()
+        connection.set_tlsext_host_name(host.encode())
+        if self.name != "pyOpenSSL":  # which leaves names to its users
+            connection.set_verify_host(host)
         return connection
 
     def _end(self, connection: Any) -> End:

@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.subjects import End, Subject
 
+HOST = "www.example.com"
 SMALL = b"x" * 100
 RECORD = 16 * 1024
 CHUNK = 64 * 1024
@@ -172,6 +173,12 @@ def connections(state: tuple[Any, Any, Subject], count: int) -> None:
         subject.bare_client(client)
 
 
+def connections_of_host(state: tuple[Any, Any, Subject], count: int) -> None:
+    client, _, subject = state
+    for _ in range(count):
+        subject.bare_client_of(client, HOST)
+
+
 def pending(pair: tuple[End, End], count: int) -> None:
     ask = pair[0].pending
     for _ in range(count):
@@ -193,6 +200,12 @@ def two_threads(run: Callable[[Any, int], None]) -> Callable[[Any, int], None]:
 
 def _bare(subject: Subject, ciphers: str | None) -> tuple[Any, Any, Subject]:
     return (*subject.contexts(ciphers), subject)
+
+
+def _verifying(subject: Subject, ciphers: str | None) -> tuple[Any, Any, Subject]:
+    client, server = subject.contexts(ciphers)
+    subject.verify(client)
+    return client, server, subject
 
 
 def _two_pairs(subject: Subject, ciphers: str | None) -> tuple[Any, Any]:
@@ -221,6 +234,7 @@ WORKLOADS = {
     "handshake": Workload("full handshake, TLS 1.3, P-256", handshakes, ready=_bare),
     "resumption": Workload("resumed handshake", resumptions, ready=resumable),
     "connection": Workload("connection object made and freed", connections, ready=_bare),
+    "host": Workload("the same for a host (pyOpenSSL: named alone)", connections_of_host, ready=_verifying),
     "pending": Workload("pending()", pending),
     "one_thread": Workload("one thread, 64 KiB writes", _bulk64, _bulk64_one, AES),
     "two_threads": Workload(
