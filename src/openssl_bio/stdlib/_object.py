@@ -156,7 +156,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         """Be a client of this server, as a new client of no other."""
         self._server_hostname = name = encoded_hostname(server_hostname)
         assert name is not None
-        self._configure_hostname(name)
+        self._configure_hostname(name, self._context)
 
     def _resume_from_cache(self) -> None:
         """As a client, offer a session of the context's cache, if it has one."""
