@@ -83,6 +83,7 @@ static void *memory(size_t size)
 /* What a box leads to: a queue, as a framework's BIO would be. */
 typedef struct {
     obio_far far; /* the first member */
+    obio_box box;
     unsigned char *data;
     size_t start, size;
     int ended, blocked;
@@ -173,12 +174,12 @@ static SSL_SESSION *sessions[PROTOCOLS];
 static BIO *leading_to(queue *q, int sized)
 {
     static const obio_far far = {queue_read, queue_write, queue_size, queue_ended, queue_end, 0, 0, {0}};
-    BIO *bio = obio_box_new(0);
+    BIO *bio;
 
-    CHECK(bio != NULL);
     q->far = far;
     q->far.sized = sized;
-    obio_box_lead(obio_box_of(bio), &q->far);
+    bio = obio_box_lead(&q->box, &q->far);
+    CHECK(bio != NULL);
     return bio;
 }
 

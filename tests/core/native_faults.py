@@ -93,6 +93,9 @@ UNREACHED: dict[str, str] = {
     "PyType_GetSlot in queue_dealloc": "the same",
     "PyType_GetSlot in foreign_dealloc": "the same",
     "PyType_GetSlot in maker_of": "the same",
+    "PyType_GetSlot in shared_dealloc": "the same",
+    "PyType_GetSlot in pointer_dealloc": "the same",
+    "PyType_GetSlot in pointer_new": "when the package is imported: it is an ImportError, or a MemoryError",
     "PyList_Append in keep_exception": "an exception that memory ran out for, and memory runs out again",
     "PyUnicode_InternFromString in fail": "the same",
     "CRYPTO_THREAD_run_once in obio_psk_mark": "whose mark is asked for has had obio_psk_session do it",
@@ -122,6 +125,7 @@ FILES_OF_C = {
     "engine_one_call.c",
     "guard.c",
     "queue_object.c",
+    "shared_ssl.c",
     "warm.c",
     "without_gil.c",
 }

@@ -214,6 +214,10 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define PyDict_SetItem(...) SHIM_PY(PyDict_SetItem, -1, PyDict_SetItem(__VA_ARGS__))
 #define PyObject_Call(...) SHIM_PY(PyObject_Call, NULL, PyObject_Call(__VA_ARGS__))
 #define PyObject_GetBuffer(...) SHIM_PY(PyObject_GetBuffer, -1, PyObject_GetBuffer(__VA_ARGS__))
+#define PyBuffer_FillInfo(...) SHIM_PY(PyBuffer_FillInfo, -1, PyBuffer_FillInfo(__VA_ARGS__))
+#define PyObject_SetAttr(...) SHIM_PY(PyObject_SetAttr, -1, PyObject_SetAttr(__VA_ARGS__))
+#define PyObject_CallFunctionObjArgs(...) \
+    SHIM_PY(PyObject_CallFunctionObjArgs, NULL, PyObject_CallFunctionObjArgs(__VA_ARGS__))
 #define PyObject_CallMethodObjArgs(...) \
     SHIM_PY(PyObject_CallMethodObjArgs, NULL, PyObject_CallMethodObjArgs(__VA_ARGS__))
 #define PyObject_CallNoArgs(...) SHIM_PY(PyObject_CallNoArgs, NULL, PyObject_CallNoArgs(__VA_ARGS__))

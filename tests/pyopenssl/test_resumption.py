@@ -210,7 +210,7 @@ SERVERS: list[tuple[Change, Change, bool]] = [
 ]
 
 
-@pytest.mark.parametrize("when", ["before the role", "after the role"])
+@pytest.mark.parametrize("when", ["before the role", "after the role", "as a client", "before it was a client"])
 @pytest.mark.parametrize("case", SERVERS, ids=range(len(SERVERS)))
 def test_server_resumes_only_what_it_verified_as_it_demands(
     mutual: tuple[SSL.Context, SSL.Context], case: tuple[Change, Change, bool], when: str
@@ -221,12 +221,16 @@ def test_server_resumes_only_what_it_verified_as_it_demands(
 
     def pair_of(change: Change) -> Pair:
         pair = Pair(client, server)
-        if when == "before the role":
-            pair.server = SSL.Connection(server)
+        if when == "after the role":
             change(pair.server)
-            pair.server.set_accept_state()
-        else:
-            change(pair.server)
+            return pair
+        pair.server = SSL.Connection(server)
+        if when == "as a client":
+            pair.server.set_connect_state()
+        change(pair.server)
+        if when == "before it was a client":
+            pair.server.set_connect_state()
+        pair.server.set_accept_state()
         return pair
 
     session = pair_of(made).handshake().client.get_session()

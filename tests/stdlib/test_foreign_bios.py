@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from openssl_bio._core._lib import ffi, lib
+from openssl_bio._core.errors import clean_queue
 from openssl_bio.stdlib._object import SSLObject
 from tests.helpers import TIMEOUT, Identity
+from tests.programs import python as program
 from tests.stdlib.helpers import Pair, client_context, ours, python, server_context, wants_read
 
 
@@ -326,3 +329,43 @@ def test_a_bio_that_takes_nothing_more(done: Pair) -> None:
             done.client.write(b"x" * size)
     done.server.write(b"y")
     assert done.client.read(1) == b"y"
+
+
+def test_an_ssl_that_outlives_its_connection(ca: Identity) -> None:
+    """Who kept the SSL finds BIOs there that are empty: their bytes are nobody's any more."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context(ca).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    pointer = client.connection._ssl
+    gone = weakref.ref(client)
+    del client
+    gc.collect()
+    assert gone() is None
+    bio = lib.SSL_get_rbio(pointer)
+    with clean_queue:
+        assert lib.BIO_ctrl_pending(bio) == 0
+        assert lib.BIO_read(bio, ffi.new("char[1]"), 1) <= 0
+
+
+def test_pythons_own_that_was_imported_again() -> None:
+    """A module ssl that is not the one that connections were made with first gives BIOs as good as the first ones'."""
+    code = """
+import importlib, ssl, sys
+from openssl_bio.stdlib import SSLContext, PROTOCOL_TLS_CLIENT
+context, waits = SSLContext(PROTOCOL_TLS_CLIENT), ssl.SSLWantReadError
+def flight():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    try:
+        client.do_handshake()
+    except waits:
+        print(outgoing.pending > 100)
+first = ssl.MemoryBIO
+flight()
+del sys.modules["_ssl"]
+importlib.reload(ssl)
+print(ssl.MemoryBIO is not first)
+flight()
+flight()
+"""
+    done = program("-c", code)
+    assert done.stdout.split() == ["True"] * 4, done.stderr

@@ -391,10 +391,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _set_accept_state(self) -> None:
         """Be a server, whose sessions are for what is demanded of its clients."""
-        was_client = self._become_server()
-        # Whoever changes one of these from here on finds a server, and does it.
-        mixed = was_client or self._trusts_otherwise or self._session_id_context is not None
-        if mixed or self._demand is not self._generation.demand:
+        if self._become_server():  # else nothing was changed yet that sessions depend on; what changes it names them
             with self._guard:
                 self._separate_sessions()
 

@@ -85,6 +85,7 @@ class Engine:
 
     _errors: ClassVar[ErrorTable]
     _direct = True  # the face's calls work on memory alone, so an engine may serve them itself
+    _is_named = False  # it was given a session id context, as of a client, or for a demand of its own
     _releases = False  # SSL_MODE_RELEASE_BUFFERS was set, which the engine does in libssl's place: this one never
 
     # What of the context a connection was made of, and what it is now; `ConnectionCore._set_up` sets them.
@@ -144,19 +145,19 @@ class Engine:
             self._errors.check(self._name_sessions(b"", True), "SSL_set_session_id_context")
 
     def _become_server(self) -> bool:
-        """Be a server, and say whether it was a client's; `_refuse_role` raises in a callback."""
+        """Be a server, and say whether `_name_sessions` was called before; `_refuse_role` raises in a callback."""
         with self._guard:
             if self._guard.busy:
                 self._refuse_role()
-            was_client = not lib.SSL_is_server(self.ssl)
             lib.SSL_set_accept_state(self.ssl)
-            return was_client
+            return self._is_named
 
     def _refuse_role(self) -> NoReturn:
         raise self._error(Outcome(Kind.MISUSE, detail=NO_OTHER_ROLE))
 
     def _name_sessions(self, name: bytes, of_session: bool) -> bool:
         """Set the session id context, maybe also of the session that there is; the caller has the guard."""
+        self._is_named = True
         return bool(lib.obio_name_sessions(self.ssl, name, len(name), of_session))
 
     def _name_server(self, name: str, verify: object, flags: int) -> bool:

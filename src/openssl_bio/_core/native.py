@@ -8,14 +8,12 @@ exceptions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from openssl_bio._core._lib import CData, ffi, lib, load_engine
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NO_OTHER_ROLE, NOT_IN_A_CALLBACK
-from openssl_bio._core.pointers import own
 
 __all__ = ["Engine", "Guard", "Queue", "maker", "owner_of", "serve"]
 
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.context import ContextCore, Generation
     from openssl_bio._core.guard import Guard
 
-    class _Engine(engine.Engine):
-        def _share_ssl(self) -> tuple[int, dict[str, Any]]: ...
+    _Engine = engine.Engine
 
     class _Queue(bio.Queue):
         _address: int
@@ -51,28 +48,6 @@ def owner_of(ssl: CData) -> Any:
     return _owner(lib.obio_owner(ssl))
 
 
-class _Pointer:
-    """The ``SSL *`` of a connection for cffi, with a reference of its own: made when it is asked for first."""
-
-    __slots__ = ()
-
-    def __get__(self, connection: Engine | None, face: type) -> CData:
-        if connection is None:
-            return self
-        address, kept = connection._share_ssl()
-        free = partial(_free, kept)
-        connection.__dict__["ssl"] = owned = own(ffi.cast(_SSL, address), free, connection._errors, "SSL_up_ref")
-        return owned
-
-
-def _free(_kept: dict[str, Any], ssl: CData, free: Callable[[CData], None] = lib.SSL_free) -> None:
-    """Free an SSL, which points at what is kept until then.
-
-    Python without a GIL may call it at its end, when this module has no names any more.
-    """
-    free(ssl)
-
-
 class Engine(_Engine):
     """One TLS connection over memory; see `engine`."""
 
@@ -82,7 +57,7 @@ class Engine(_Engine):
     _lost: ClassVar[Outcome] = LOST
 
     if not TYPE_CHECKING:
-        ssl = _Pointer()
+        ssl = _module.Pointer(ffi.from_buffer, _SSL)
 
     def _fail(self, what: str) -> NoReturn:
         raise self._errors.failure(what)

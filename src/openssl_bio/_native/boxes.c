@@ -316,14 +316,6 @@ static void follow(obio_box *box, const unsigned char *data, size_t size)
 
 /* -- boxes that lead elsewhere ------------------------------------------------------------------------------------ */
 
-/* Lead to `far`, which must live until this is called with NULL.  Not for a shared box. */
-void obio_box_lead(obio_box *box, obio_far *far)
-{
-    if (far == NULL)
-        box->lent_size = 0;
-    box->far = far;
-}
-
 /* How many bytes wait to be read there, as far as that is known. */
 size_t obio_box_ask(obio_box *box)
 {
@@ -512,7 +504,7 @@ static int end(obio_box *box)
 
 static long answer(obio_box *box, int command)
 {
-    switch (command) {
+    switch (box == NULL ? 0 : command) { /* it is gone: see obio_box_leave() */
     case BIO_CTRL_PENDING:
         return (long)waiting(box);
     case BIO_CTRL_EOF:
@@ -536,24 +528,12 @@ static long box_ctrl(BIO *bio, int command, long number, void *pointer)
     return answer(BIO_get_data(bio), command);
 }
 
-static int box_create(BIO *bio)
-{
-    obio_box *box = calloc(1, sizeof *box);
-
-    if (box == NULL)
-        return 0;
-    BIO_set_data(bio, box);
-    BIO_set_init(bio, 1);
-    return 1;
-}
-
 static int box_destroy(BIO *bio)
 {
     obio_box *box = BIO_get_data(bio);
 
-    if (box == NULL)
-        return 1;
-    obio_buffer_free(box->data, box->room);
+    if (box != NULL)
+        obio_buffer_free(box->data, box->room);
     free(box);
     return 1;
 }
@@ -568,27 +548,49 @@ static void make_method(void)
 
     method_type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
     made = BIO_meth_new(method_type, "box of bytes");
-    if (made == NULL)
-        return;
-    if (BIO_meth_set_write_ex(made, box_write) && BIO_meth_set_read_ex(made, box_read)
-        && BIO_meth_set_ctrl(made, box_ctrl) && BIO_meth_set_create(made, box_create)
-        && BIO_meth_set_destroy(made, box_destroy))
+    if (made != NULL && BIO_meth_set_write_ex(made, box_write) && BIO_meth_set_read_ex(made, box_read)
+        && BIO_meth_set_ctrl(made, box_ctrl) && BIO_meth_set_destroy(made, box_destroy))
         method = made;
     else
         BIO_meth_free(made);
 }
 
-/* A BIO with an empty box, which may be shared by threads or may not; NULL with the error queued. */
+/* A BIO of a box, which it takes over; NULL with the error queued. */
+static BIO *bio_of(obio_box *box)
+{
+    BIO *bio = CRYPTO_THREAD_run_once(&method_once, make_method) && method != NULL ? BIO_new(method) : NULL;
+
+    if (bio != NULL)
+        BIO_set_data(bio, box);
+    return bio;
+}
+
+/* A BIO with an empty box, which may be shared by threads or may not; NULL if memory is out, maybe with an error queued. */
 BIO *obio_box_new(int shared)
 {
-    BIO *bio;
-    obio_box *box;
+    obio_box *box = calloc(1, sizeof *box);
+    BIO *bio = box == NULL ? NULL : bio_of(box);
 
-    if (!CRYPTO_THREAD_run_once(&method_once, make_method) || method == NULL || (bio = BIO_new(method)) == NULL)
-        return NULL;
-    box = BIO_get_data(bio);
-    box->shared = shared;
+    if (bio == NULL)
+        free(box);
+    else
+        box->shared = shared;
     return bio;
+}
+
+/* A BIO with a box of the caller's, leading to `far`: both must live until obio_box_leave().  NULL with the error queued. */
+BIO *obio_box_lead(obio_box *box, obio_far *far)
+{
+    *box = (obio_box){.far = far};
+    return bio_of(box);
+}
+
+/* Let go of such a BIO, whose box goes: it may live longer, and can be neither read nor written then. */
+void obio_box_leave(BIO *bio)
+{
+    BIO_set_init(bio, 0);
+    BIO_set_data(bio, NULL);
+    BIO_free(bio);
 }
 
 /* The box of a BIO, NULL if it is another kind of BIO. */

@@ -335,7 +335,6 @@ static const char data_to_send_doc[] =
 
 static PyMethodDef engine_methods[] = {
     {"_open", METHOD(obio_method_open), METH_METHOD | METH_FASTCALL | METH_KEYWORDS, NULL},
-    {"_share_ssl", METHOD(obio_method_share_ssl), METH_NOARGS, NULL},
     {"_become_client", METHOD(obio_method_become_client), METH_NOARGS, NULL},
     {"_become_server", METHOD(obio_method_become_server), METH_NOARGS, NULL},
     {"_name_sessions", METHOD(obio_method_name_sessions), METH_FASTCALL, NULL},
@@ -404,7 +403,7 @@ static PyType_Spec engine_spec = {
 
 static const char *const names[OBIO_NAMES] = {
     "_errors", "want_read", "_lost", "_ssl", "MemoryBIO", "read", "write", "pending", "eof", "write_eof",
-    "store", "sslobject_class", "_server_side", "_begin_with",
+    "store", "sslobject_class", "_server_side", "_begin_with", "ssl",
 };
 
 static int module_exec(PyObject *module)
@@ -416,14 +415,18 @@ static int module_exec(PyObject *module)
     state->queue = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_queue_spec, NULL);
     state->foreign = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_foreign_spec, NULL);
     state->maker = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_maker_spec, NULL);
+    state->shared_ssl = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_shared_ssl_spec, NULL);
+    state->pointer = (PyTypeObject *)PyType_FromModuleAndSpec(module, &obio_pointer_spec, NULL);
     for (int i = 0; i < OBIO_NAMES; i++)
         if ((state->name[i] = PyUnicode_InternFromString(names[i])) == NULL)
             return -1;
-    if (state->engine == NULL || state->guard == NULL || state->queue == NULL || state->foreign == NULL)
+    if (state->engine == NULL || state->guard == NULL || state->queue == NULL || state->foreign == NULL
+        || state->shared_ssl == NULL || state->pointer == NULL)
         return -1;
     if (PyModule_AddType(module, state->engine) < 0 || PyModule_AddType(module, state->guard) < 0)
         return -1;
-    if (state->maker == NULL || PyModule_AddType(module, state->foreign) < 0)
+    if (state->maker == NULL || PyModule_AddType(module, state->foreign) < 0
+        || PyModule_AddType(module, state->pointer) < 0)
         return -1;
     return PyModule_AddType(module, state->queue);
 }
@@ -438,6 +441,9 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
         Py_VISIT(state->queue);
         Py_VISIT(state->foreign);
         Py_VISIT(state->maker);
+        Py_VISIT(state->shared_ssl);
+        Py_VISIT(state->pointer);
+        Py_VISIT(state->pythons);
     }
     return 0;
 }
@@ -452,6 +458,10 @@ static int module_clear(PyObject *module)
         Py_CLEAR(state->queue);
         Py_CLEAR(state->foreign);
         Py_CLEAR(state->maker);
+        Py_CLEAR(state->shared_ssl);
+        Py_CLEAR(state->pointer);
+        Py_XDECREF(state->pythons);
+        state->pythons = NULL;
         for (int i = 0; i < OBIO_NAMES; i++)
             Py_CLEAR(state->name[i]);
     }

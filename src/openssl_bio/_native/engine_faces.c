@@ -159,6 +159,19 @@ static PyObject *face_set_tlsext_host_name(engine_object *self, PyObject *const 
     return obio_in_python((PyObject *)self, "_python_set_tlsext_host_name", arguments, count, names);
 }
 
+/* Where the sessions may be for another demand than the context's, the face knows. */
+static PyObject *face_set_accept_state(engine_object *self, PyObject *unused)
+{
+    PyObject *named = self->direct ? obio_method_become_server(self, unused) : Py_NewRef(Py_True);
+
+    if (named == NULL)
+        return NULL;
+    Py_DECREF(named);
+    if (named == Py_False)
+        Py_RETURN_NONE;
+    return obio_in_python((PyObject *)self, "_python_set_accept_state", NULL, 0, NULL);
+}
+
 /* -- the stdlib's SSLObject --------------------------------------------------------------------------------------- */
 
 /* At the peer's close_notify, with ours not sent, the stdlib's read is at its end and does not raise. */
@@ -254,6 +267,7 @@ static const PyMethodDef engine_methods[] = {
     {"set_tlsext_host_name", METHOD(face_set_tlsext_host_name), FAST, NULL},
     {"set_connect_state", METHOD(face_set_connect_state), METH_NOARGS, NULL},
     {"__init__", METHOD(obio_face_init), FAST, NULL},
+    {"set_accept_state", METHOD(face_set_accept_state), METH_NOARGS, NULL},
     {"read", METHOD(face_read), FAST, NULL},
     {"write", METHOD(face_write), FAST, NULL},
     {"do_handshake", METHOD(face_do_handshake), FAST, NULL},

@@ -18,7 +18,7 @@
  *
  * The GIL is taken for each call, whether the engine let it go or not.  The
  * Python object here owns what the box leads to.  It is kept as long as the SSL,
- * which it does not know; a box that has lost it has nothing to read.
+ * which it does not know; a BIO that has lost it can be neither read nor written.
  */
 #include <stddef.h>
 #include <string.h>
@@ -32,6 +32,7 @@ enum { IN_PLACE = 4096 /* bytes from which on a copy costs more than a memoryvie
 typedef struct {
     PyObject_HEAD
     obio_far far;
+    obio_box box;
     BIO *bio;
     PyObject *object;
     obio_guard *guard;
@@ -233,7 +234,7 @@ static int set_up(foreign_object *self, const obio_module_state *state, PyObject
                   PyObject *pending, int sized)
 {
     self->state = state;
-    self->bio = obio_box_new(0);
+    self->bio = obio_box_lead(&self->box, &self->far);
     if (self->bio == NULL) {
         ERR_clear_error();
         PyErr_NoMemory();
@@ -248,7 +249,6 @@ static int set_up(foreign_object *self, const obio_module_state *state, PyObject
     self->far.ended = far_ended;
     self->far.end = far_end;
     self->far.sized = sized;
-    obio_box_lead(obio_box_of(self->bio), &self->far);
     return 0;
 }
 
@@ -294,8 +294,7 @@ static void foreign_dealloc(foreign_object *self)
 
     PyObject_GC_UnTrack(self);
     if (self->bio != NULL)
-        obio_box_lead(obio_box_of(self->bio), NULL);
-    BIO_free(self->bio);
+        obio_box_leave(self->bio);
     foreign_clear(self);
     Py_CLEAR(self->guard);
     Py_CLEAR(self->pending);

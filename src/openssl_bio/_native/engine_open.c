@@ -3,28 +3,42 @@
  * its BIOs in one call, since programs make a connection for each request.
  *
  * The object owns one reference to the SSL.  What cffi is given to see of it holds
- * another (`_core/native.py`), so a pointer that somebody kept never dangles.
+ * another (shared_ssl.c), so a pointer that somebody kept never dangles.
  * The SSL leads to its connection by a weak reference: a connection that is
  * dropped is freed at once, and the callbacks of an SSL that outlives it find
  * nobody.  What libssl points at is in `kept`, which goes after the SSL: cffi's
- * pointer has it as well.
+ * pointer has it from the object that goes before.
  */
 #include <Python.h>
 
 #include "internal/engine.h"
 #include "internal/warm.h"
 
+/* The type that Python's own MemoryBIO was found to have. */
+static void remember(obio_module_state *state, PyObject *type)
+{
+    BEGIN_ALONE(state->foreign);
+    if (state->pythons == NULL)
+        state->pythons = Py_NewRef(type);
+    END_ALONE();
+}
+
 /* Whether it is Python's own MemoryBIO, whose module whoever has one has imported; -1 with an exception set. */
 int obio_is_pythons(const obio_module_state *state, PyObject *given)
 {
-    PyObject *module = PyImport_GetModule(state->name[OBIO_SSL]), *type;
+    PyObject *is = (PyObject *)Py_TYPE(given), *module, *type;
 
+    if (state->pythons == is)
+        return 1;
+    module = PyImport_GetModule(state->name[OBIO_SSL]);
     if (module == NULL)
         return PyErr_Occurred() ? -1 : 0;
     type = PyObject_GetAttr(module, state->name[OBIO_MEMORY_BIO]);
     Py_DECREF(module);
+    if (type == is)
+        remember(PyType_GetModuleState(state->foreign), type);
     Py_XDECREF(type);
-    return type == NULL ? -1 : type == (PyObject *)Py_TYPE(given);
+    return type == NULL ? -1 : type == is;
 }
 
 /* A reference to what is given as the BIO: its own for a queue, a foreign one for another object, None for None. */
@@ -180,6 +194,7 @@ int obio_engine_object_traverse(engine_object *self, visitproc visit, void *arg)
     Py_VISIT(self->unread);
     Py_VISIT(self->want_read);
     Py_VISIT(self->kept);
+    Py_VISIT(self->shared);
     for (int i = 0; i < OBIO_PARTS; i++)
         Py_VISIT(self->made_of[i]);
     return 0;
@@ -198,7 +213,12 @@ int obio_engine_object_clear(engine_object *self)
     Py_CLEAR(self->lost);
     Py_CLEAR(self->unread);
     Py_CLEAR(self->want_read);
+    if (self->shared != NULL) {
+        obio_shared_ssl_keep(self->shared, self->kept);
+        self->kept = NULL;
+    }
     Py_CLEAR(self->kept);
+    Py_CLEAR(self->shared);
     for (int i = 0; i < OBIO_PARTS; i++)
         Py_CLEAR(self->made_of[i]);
     return 0;
@@ -271,24 +291,6 @@ static PyObject *things_kept(engine_object *self)
     return self->kept;
 }
 
-/* (the address of the SSL, with a reference for the caller; what has to be kept as long). */
-PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused)
-{
-    PyObject *address, *kept, *answer;
-
-    (void)unused;
-    if (self->stage != OBIO_OPEN)
-        return unless_unset(self, NULL);
-    kept = things_kept(self);
-    if (kept == NULL || (address = PyLong_FromVoidPtr(self->core.ssl)) == NULL)
-        return NULL;
-    answer = PyTuple_Pack(2, address, kept);
-    if (answer != NULL)
-        SSL_up_ref(self->core.ssl);
-    Py_DECREF(address);
-    return answer;
-}
-
 /* Set the role, which a callback cannot change.  See the reference engine. */
 static PyObject *become(engine_object *self, int server)
 {
@@ -299,10 +301,11 @@ static PyObject *become(engine_object *self, int server)
     if (obio_guard_is_busy(self->guard)) {
         answer = obio_call((PyObject *)self, "_refuse_role", NULL);
     } else if (server) {
-        answer = PyBool_FromLong(!SSL_is_server(self->core.ssl));
         SSL_set_accept_state(self->core.ssl);
+        answer = PyBool_FromLong(self->named);
     } else {
         SSL_set_connect_state(self->core.ssl);
+        self->named = 1;
         if (obio_name_sessions(self->core.ssl, (const unsigned char *)"", 0, 1))
             answer = Py_NewRef(Py_None);
         else
@@ -341,6 +344,7 @@ PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *argume
     }
     if (PyBytes_AsStringAndSize(arguments[0], &name, &size) < 0)
         return NULL;
+    self->named = 1;
     return PyBool_FromLong(obio_name_sessions(self->core.ssl, (const unsigned char *)name, (unsigned)size,
                                               arguments[1] == Py_True));
 }

@@ -100,7 +100,10 @@ def octets(data: object, name: str) -> bytes:
     return bytes(data)
 
 
+BIOS = MemoryBIO, ssl.MemoryBIO
+
+
 def refuse_unless_bio(bio: object, name: str) -> None:
     """TypeError for what is no MemoryBIO of ours, nor of Python's."""
-    if type(bio) is not MemoryBIO and not isinstance(bio, ssl.MemoryBIO):
+    if type(bio) not in BIOS and not isinstance(bio, ssl.MemoryBIO):
         raise TypeError(f"_wrap_bio() argument {name!r} must be _ssl.MemoryBIO, not {type(bio).__name__}")

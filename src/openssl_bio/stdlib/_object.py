@@ -17,7 +17,7 @@ from openssl_bio._core.late import LateModule
 from openssl_bio._core.pointers import INT_MAX
 from openssl_bio._core.verification import Demand
 from openssl_bio._core.views import seen_as
-from openssl_bio.stdlib._bio import MemoryBIO, fitted, refuse_unless_bio
+from openssl_bio.stdlib._bio import BIOS, MemoryBIO, fitted, refuse_unless_bio
 from openssl_bio.stdlib._callbacks import Callbacks
 from openssl_bio.stdlib._certificates import der
 from openssl_bio.stdlib._ciphers import cipher_dict, ciphers
@@ -121,7 +121,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         An ``owner`` is what callbacks are given for the connection, which then may have memory of its own.
         """
         assert context is not None
-        if owner is None and not (type(incoming) is type(outgoing) is MemoryBIO):
+        if owner is None and not (type(incoming) is type(outgoing) in BIOS):
             refuse_unless_bio(incoming, "incoming")
             refuse_unless_bio(outgoing, "outgoing")
         if server_side:
@@ -137,7 +137,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
         self._set_up(context, incoming, outgoing)
         if server_side:
             self._server_side = True
-            self._set_accept_state()
+            self._become_server()
         else:
             self._become_client()
         if server_hostname is not None:

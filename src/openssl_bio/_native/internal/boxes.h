@@ -55,7 +55,8 @@ int obio_box_put_first(obio_box *box, const void *data, size_t size);
 void obio_box_aim(obio_box *box, void *target, size_t room);
 size_t obio_box_hit(obio_box *box);
 
-void obio_box_lead(obio_box *box, obio_far *far);
+BIO *obio_box_lead(obio_box *box, obio_far *far);
+void obio_box_leave(BIO *bio);
 size_t obio_box_ask(obio_box *box);
 size_t obio_box_known(const obio_box *box);
 void obio_box_look(obio_box *box);

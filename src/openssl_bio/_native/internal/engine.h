@@ -23,12 +23,14 @@ typedef struct {
     PyObject *incoming;  /* what the SSL's BIOs are made of, or None */
     PyObject *outgoing;
     PyObject *kept;      /* a dict: what the SSL points at */
+    PyObject *shared;    /* what cffi's pointer to the SSL keeps, or NULL */
     PyObject *failure;   /* the Outcome that ended the connection, or NULL: see obio_failure() */
     PyObject *lost;      /* the Outcome that ends one whose bytes are lost */
     PyObject *unread;    /* bytes that came with an exception, or NULL */
     PyObject *made_of[OBIO_PARTS]; /* what Python keeps of the context here, NULL before it is known */
     PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
     ATOMIC int direct;   /* the face's calls work on memory alone */
+    int named;           /* the SSL was given a session id context, as of a client, or for a demand of its own */
     int stuck;           /* a record was not written, so none may follow */
     int untouched;       /* this operation has not entered libssl */
     unsigned visits;     /* of Python to the guard, when the last operation was over */
@@ -38,11 +40,12 @@ typedef struct {
 enum {
     OBIO_ERRORS, OBIO_WANT_READ, OBIO_LOST, OBIO_SSL, OBIO_MEMORY_BIO,
     OBIO_READ, OBIO_WRITE, OBIO_PENDING, OBIO_EOF, OBIO_WRITE_EOF,
-    OBIO_STORE, OBIO_SSLOBJECT_CLASS, OBIO_SERVER_SIDE, OBIO_BEGIN_WITH, OBIO_NAMES
+    OBIO_STORE, OBIO_SSLOBJECT_CLASS, OBIO_SERVER_SIDE, OBIO_BEGIN_WITH, OBIO_POINTER, OBIO_NAMES
 };
 
 typedef struct {
-    PyTypeObject *guard, *engine, *queue, *foreign, *maker;
+    PyTypeObject *guard, *engine, *queue, *foreign, *maker, *shared_ssl, *pointer;
+    PyObject *ATOMIC pythons; /* the type of Python's own MemoryBIO, once there was one */
     PyObject *name[OBIO_NAMES];
 } obio_module_state;
 
@@ -57,7 +60,6 @@ PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject
 int obio_open(engine_object *self, const obio_module_state *state, SSL_CTX *ctx, PyObject *incoming, PyObject *outgoing,
               PyObject *want_read, PyObject *lost);
 int obio_is_pythons(const obio_module_state *state, PyObject *given);
-PyObject *obio_method_share_ssl(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_client(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_server(engine_object *self, PyObject *unused);
 PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
@@ -152,10 +154,13 @@ PyObject *obio_exactly(PyObject *data, size_t room, size_t count);
 
 extern PyType_Spec obio_queue_spec;
 extern PyType_Spec obio_foreign_spec;
+extern PyType_Spec obio_shared_ssl_spec;
+extern PyType_Spec obio_pointer_spec;
 BIO *obio_queue_bio(PyObject *queue);
 BIO *obio_foreign_bio(PyObject *foreign);
 PyObject *obio_foreign_object(const obio_module_state *state, PyObject *object, PyObject *guard, PyObject *pending,
                               int sized);
+void obio_shared_ssl_keep(PyObject *shared, PyObject *kept);
 
 int obio_is_size(PyObject *argument, size_t *size);
 int obio_is_data(PyObject *argument, Py_ssize_t least);
