@@ -275,6 +275,7 @@ def connections() -> list[Scenario]:
         "server name": lambda p, w: p.client.set_tlsext_host_name(b"example.test"),
         "unusual server name": lambda p, w: p.client.set_tlsext_host_name(b"*.test"),
         "host": lambda p, w: p.client.set_verify_host("example.test"),
+        "other hosts": lambda p, w: [p.client.set_verify_host(host) for host in ("1234", "example.test")],
         "address": lambda p, w: p.client.set_verify_host("127.0.0.1"),
         "OCSP request": lambda p, w: p.client.request_ocsp(),
         "another context": lambda p, w: p.server.set_context(server(w)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from openssl_bio import SSL
@@ -25,3 +27,67 @@ def test_refused_name_changes_nothing(client: SSL.Context, server: SSL.Context) 
         pair.client.set_verify_host("fe80::1%eth0")
     with pytest.raises(SSL.Error, match="certificate verify failed"):
         pair.handshake()
+
+
+@pytest.mark.parametrize("first", ["another.test", "192.0.2.1"])
+def test_a_name_is_verified_whatever_libssl_says_of_the_next(
+    client: SSL.Context, server: SSL.Context, first: str
+) -> None:
+    """OpenSSL 4.0 refuses names that no certificate could have, and forgets the one before; others take them."""
+    for name in ("odd!.test", "-.test", "a..test", f"{'a' * 64}.test", " "):
+        pair = Pair(client, server)
+        pair.client.set_verify_host(first)
+        with suppress(SSL.Error):
+            pair.client.set_verify_host(name)
+        with pytest.raises(SSL.Error, match="certificate verify failed"):
+            pair.handshake()
+
+
+def test_names_and_addresses_take_turns(client: SSL.Context, server: SSL.Context) -> None:
+    """The last one counts, before and after the role is known."""
+    turns = [
+        (["localhost"], True),
+        (["another.test", "localhost"], True),
+        (["localhost", "another.test"], False),
+        (["127.0.0.1", "localhost"], True),
+        (["192.0.2.1", "localhost"], True),
+        (["localhost", "127.0.0.1"], True),
+        (["localhost", "192.0.2.1"], False),
+        (["another.test", "127.0.0.1", "LOCALHOST"], True),
+    ]
+    for hosts, matches in turns:
+        for before in range(len(hosts) + 1):
+            pair = Pair(client, server)
+            pair.client = SSL.Connection(client)
+            for number, host in enumerate([*hosts, None]):
+                if number == before:
+                    pair.client.set_connect_state()
+                if host is not None:
+                    pair.client.set_verify_host(host)
+            if matches:
+                pair.handshake()
+            else:
+                with pytest.raises(SSL.Error, match="certificate verify failed"):
+                    pair.handshake()
+
+
+def test_a_host_that_is_set_late(client: SSL.Context, server: SSL.Context) -> None:
+    """A session that is offered must have been verified for it; what is resumed already cannot be for another."""
+    first = Pair(client, server)
+    first.client.set_verify_host("localhost")
+    session = first.handshake().client.get_session()
+    assert session is not None
+    offered = Pair(client, server)
+    offered.client.set_verify_host("localhost")
+    offered.client.set_session(session)
+    with pytest.raises(ValueError, match=r"verified for the host 'localhost', and not for the host 'example\.test'"):
+        offered.client.set_verify_host("example.test")
+    assert offered.handshake().client.session_reused()
+    late = Pair(client, server)
+    late.client.set_session(session)
+    with pytest.raises(ValueError, match=r"and not for the host 'example\.test'"):
+        late.client.set_verify_host("example.test")
+    late.client.set_verify_host("localhost")
+    assert late.handshake().client.session_reused()
+    late.client.set_verify_host("example.test")
+    assert late.client.get_session() is not None

@@ -405,20 +405,36 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _set_verify_host(self, host: str, flags: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS) -> None:
         """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
+        with self._guard:
+            demand, generation = self._demand, self._generation
+            if demand.host is not None or not self._name_server(host, False, True, flags):
+                self._change_verified_host(host, flags)
+            elif demand is generation.demand:
+                self._demand = generation.demand_for(host)
+            else:
+                self._demand = demand.for_host(host.lower())
+
+    def _change_verified_host(self, host: str, flags: int) -> None:
         address = address_of(host)
         name, is_address = address or host.lower(), address is not None
-        with self._guard, self._demanding(self._demand.for_host(name)):
+        what = f"{host!r} cannot be verified"
+        with self._demanding(self._demand.for_host(name)):
             param = lib.SSL_get0_param(self.ssl)
             # The other kind is forgotten last: where the new one fails, the old one is still verified.
-            what = f"{host!r} cannot be verified"
             if is_address:
                 self._errors.check(lib.X509_VERIFY_PARAM_set1_ip_asc(param, name.encode()), what)
                 self._errors.check(lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0), what)
             else:
+                self._try_name(name.encode("ascii"), what)
                 done = lib.X509_VERIFY_PARAM_set1_host(param, name.encode("ascii"), len(name))
                 self._errors.check(done, what)
                 lib.X509_VERIFY_PARAM_set_hostflags(param, flags)
                 self._errors.check(lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0), what)
+
+    def _try_name(self, name: bytes, what: str) -> None:
+        """Raise what a connection would, whose name OpenSSL 4.0 has forgotten by the time it refuses another."""
+        param = own(lib.X509_VERIFY_PARAM_new(), lib.X509_VERIFY_PARAM_free, self._errors, "X509_VERIFY_PARAM_new")
+        self._errors.check(lib.X509_VERIFY_PARAM_set1_host(param, name, len(name)), what)
 
     def _unset_verify_host(self) -> None:
         """Let the certificate be for anybody."""

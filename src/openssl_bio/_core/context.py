@@ -94,9 +94,9 @@ class Generation:
         self.demand = self.demand_of_last = Demand()
         self.session_id_context = DEFAULT_SESSION_ID_CONTEXT
 
-    def demand_for(self, host: str) -> Demand:
-        """What its connections demand of this host. The last one is kept, since most go where others went."""
-        last = self.demand_of_last
+    def demand_for(self, name: str) -> Demand:
+        """What its connections demand of a host. The last one is kept, since most go where others went."""
+        last, host = self.demand_of_last, name.lower()
         if last.host != host:
             last = self.demand_of_last = self.demand.for_host(host)
         return last

@@ -160,14 +160,14 @@ class Engine:
         self._is_named = True
         return bool(lib.obio_name_sessions(self.ssl, name, len(name), of_session))
 
-    def _name_server(self, name: str, verify: object, flags: int) -> bool:
-        """As a new client, send this name, and verify it if asked to, with these flags, where it is as most names are.
+    def _name_server(self, name: str, send: bool, verify: bool, flags: int) -> bool:
+        """Send this name, and as a new client that verifies none verify it with these flags, if it is a usual one.
 
         Whether that was done; where it was not, there is another way, which knows all names and says what is wrong.
         """
         with self._guard:
             encoded = name.encode()
-            return bool(lib.obio_name_server(self.ssl, encoded, len(encoded), bool(verify), flags))
+            return bool(lib.obio_name_server(self.ssl, encoded, len(encoded), send, verify, flags))
 
     def _resume(self, address: int, travelled: bool) -> bool:
         """Offer a copy of the session there, which may have travelled; the caller has the guard."""

@@ -9,6 +9,7 @@ server connection whose demand is its own therefore gets a session id context of
 from __future__ import annotations
 
 import os
+from operator import attrgetter
 from types import MethodType
 from typing import Any, Final
 
@@ -70,10 +71,7 @@ class Demand(Record):
 
     def equals(self, other: Demand) -> bool:
         """Whether another connection demands the same."""
-        return same(self._all(), other._all())
-
-    def _all(self) -> tuple[object, ...]:
-        return self.mode, self.callback, self.host, self.depth, self.verifier, self.level, self.staple, self.trust
+        return self is other or all(map(same, _all_of(self), _all_of(other)))
 
     def missing(self, verified: Demand | None) -> str:
         """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
@@ -101,13 +99,16 @@ class Demand(Record):
         return ""
 
 
+_all_of = attrgetter(*Demand.__slots__)
+
+
 def session_id_context(base: bytes, usual: Demand, demand: Demand, trust: object) -> bytes:
     """Where the sessions of a server connection can be resumed: ``base`` if it demands what is usual there.
 
     Otherwise it is where the same is demanded; with a verify callback of its own that is nowhere. ``trust`` are the
     facts about what it trusts itself, in place of its context.
     """
-    if demand is usual or demand.equals(usual):
+    if demand.equals(usual):
         return base
     if not same((demand.callback, demand.verifier), (usual.callback, usual.verifier)):
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)

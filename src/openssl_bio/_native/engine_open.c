@@ -349,24 +349,25 @@ PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *argume
                                               arguments[1] == Py_True));
 }
 
-/* _name_server(name, whether it is verified, flags for that): whether it was done.  See the reference engine. */
+/* _name_server(name, whether it is sent, whether it is verified, flags for that): see the reference engine. */
 PyObject *obio_method_name_server(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
 {
     unsigned long flags;
     const char *name;
     Py_ssize_t size;
-    int verify, done;
+    int done;
 
-    if (count != 3) {
-        PyErr_SetString(PyExc_TypeError, "_name_server takes a name, a truth and flags");
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "_name_server takes a name, two truths and flags");
         return NULL;
     }
-    if ((name = PyUnicode_AsUTF8AndSize(arguments[0], &size)) == NULL || (verify = PyObject_IsTrue(arguments[1])) < 0)
+    if ((name = PyUnicode_AsUTF8AndSize(arguments[0], &size)) == NULL)
         return NULL;
-    flags = PyLong_AsUnsignedLong(arguments[2]);
+    flags = PyLong_AsUnsignedLong(arguments[3]);
     if ((flags == (unsigned long)-1 && PyErr_Occurred()) || obio_enter(self) < 0)
         return NULL;
-    done = obio_name_server(self->core.ssl, name, (size_t)size, verify, (unsigned)flags);
+    done = obio_name_server(self->core.ssl, name, (size_t)size, arguments[1] == Py_True, arguments[2] == Py_True,
+                            (unsigned)flags);
     obio_leave_clean(self);
     return PyBool_FromLong(done);
 }

@@ -23,7 +23,7 @@
 
 #include "internal/outcomes.h"
 
-enum { MOST_RECORDS = 32 };
+enum { MOST_RECORDS = 32, MOST_OF_A_LABEL = 63 };
 
 void obio_forget(obio_outcome *outcome)
 {
@@ -323,33 +323,48 @@ int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int o
         && (session == NULL || SSL_SESSION_set1_id_context(session, name, size));
 }
 
-/* Whether a name is of the usual characters, and no address: those without a colon have no letters. */
+/*
+ * Whether a name is of the usual characters, in labels of 1 to 63 of them, and no address: those without a colon have no
+ * letters.
+ */
 static int is_plain_name(const char *name, size_t size)
 {
-    int letters = 0;
+    int letters = 0, label = 0; /* the latter counts the characters of one */
 
-    if (size == 0 || size > TLSEXT_MAXLEN_host_name || name[0] == '.')
+    if (size == 0 || size > TLSEXT_MAXLEN_host_name)
         return 0;
     for (size_t i = 0; i < size; i++) {
         char lower = (char)(name[i] | 0x20);
 
         if (lower >= 'a' && lower <= 'z')
             letters = 1;
-        else if (!(name[i] >= '0' && name[i] <= '9') && name[i] != '-' && name[i] != '.' && name[i] != '_')
+        else if (name[i] == '.' ? label == 0 : !(name[i] >= '0' && name[i] <= '9') && name[i] != '-' && name[i] != '_')
+            return 0;
+        label = name[i] == '.' ? 0 : label + 1;
+        if (label > MOST_OF_A_LABEL)
             return 0;
     }
     return letters;
 }
 
+/* A client of which nothing depends on what it demands of its server: no handshake, and no session that is offered. */
+static int is_new_client(SSL *ssl)
+{
+    return SSL_in_before(ssl) && !SSL_is_server(ssl) && SSL_get_session(ssl) == NULL;
+}
+
 /*
- * Let a new client send this name, and maybe verify it, if it is as most are.  Returns 1, or 0 with the error queue
- * empty: who knows all kinds of names has to do it then, or to say why it cannot be done.
+ * Let a connection send this name, and a new client that verifies no host and address verify it, where the name is as
+ * most are.  Returns 1, or 0 with the error queue empty: who knows all kinds of names and connections has to do it then,
+ * or to say why it cannot be done.
  */
-int obio_name_server(SSL *ssl, const char *name, size_t size, int verify, unsigned flags)
+int obio_name_server(SSL *ssl, const char *name, size_t size, int send, int verify, unsigned flags)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    int done = is_plain_name(name, size) && SSL_set_tlsext_host_name(ssl, name) == 1;
+    int done = is_plain_name(name, size) && (!verify || is_new_client(ssl));
 
+    if (done && send)
+        done = SSL_set_tlsext_host_name(ssl, name) == 1;
     if (done && verify) {
         X509_VERIFY_PARAM_set_hostflags(param, flags);
         done = X509_VERIFY_PARAM_set1_host(param, name, size);

@@ -32,7 +32,7 @@ void obio_abort(SSL *ssl);
 SSL *obio_new(SSL_CTX *ctx, void *owner);
 uintptr_t obio_owner(const SSL *ssl);
 int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int of_session);
-int obio_name_server(SSL *ssl, const char *name, size_t size, int verify, unsigned flags);
+int obio_name_server(SSL *ssl, const char *name, size_t size, int send, int verify, unsigned flags);
 int obio_resume(SSL *ssl, const SSL_SESSION *session, int travelled);
 void obio_free(SSL *ssl);
 void obio_free_ctx(SSL_CTX *ctx);

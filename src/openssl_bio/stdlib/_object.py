@@ -172,10 +172,10 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
 
     def _configure_hostname(self, name: str, context: SSLContext) -> None:
         """As a new client of a context, send the name unless it is an address, and verify it if the context says so."""
-        verify, flags = context.check_hostname, context._host_flags_in_use
-        if self._name_server(name, verify, flags):
-            if verify:  # nothing depends on what is demanded: it is new, so there is no session that was verified less
-                self._demand = self._generation.demand_for(name.lower())
+        verify, flags = bool(context.check_hostname), context._host_flags_in_use
+        if self._name_server(name, True, verify, flags):
+            if verify:
+                self._demand = self._generation.demand_for(name)
             return
         refuse_unusable(name)
         if not is_address(name):
