@@ -403,7 +403,8 @@ static PyType_Spec engine_spec = {
 
 static const char *const names[OBIO_NAMES] = {
     "_errors", "want_read", "_lost", "_ssl", "MemoryBIO", "read", "write", "pending", "eof", "write_eof",
-    "store", "sslobject_class", "_server_side", "_begin_with", "ssl",
+    "store", "sslobject_class", "_server_side", "_server_hostname", "_begin_with", "_host_flags_in_use",
+    "demand_for", "ssl",
 };
 
 static int module_exec(PyObject *module)

@@ -243,23 +243,71 @@ static int can_make(const maker_object *maker, PyObject *context, PyObject *cons
     return fits == 1 ? is_bio(maker, given[OUTGOING]) : fits;
 }
 
-/* 0, or -1 with an exception set. */
-static int begin(engine_object *self, const maker_object *maker, PyObject *const *given)
+/* What of verifying a name Python has to know.  0, or -1 with an exception set. */
+static int demand(engine_object *self, const maker_object *maker, PyObject *name)
 {
-    PyObject *done = NULL;
+    PyObject *demand = PyObject_CallMethodObjArgs(maker->generation, maker->state->name[OBIO_DEMAND_FOR], name, NULL);
+
+    if (demand == NULL)
+        return -1;
+    obio_set_part(self, demand, (void *)(intptr_t)OBIO_DEMAND);
+    Py_DECREF(demand);
+    return 0;
+}
+
+/* Be a client of this server, if its name is a usual one.  Whether that is done; -1 with an exception set. */
+static int begin_with(engine_object *self, const maker_object *maker, PyObject *context, PyObject *name)
+{
+    int verify = !(maker->kinds & WITHOUT_NAME);
+    PyObject *flags = PyObject_GetAttr(context, maker->state->name[OBIO_HOST_FLAGS]);
+    unsigned long bits = flags == NULL ? 0 : PyLong_AsUnsignedLong(flags);
+    const char *text;
+    Py_ssize_t size;
+
+    Py_XDECREF(flags);
+    if (PyErr_Occurred())
+        return -1;
+    text = PyUnicode_AsUTF8AndSize(name, &size);
+    if (text == NULL) { /* it has half a character */
+        PyErr_Clear();
+        return 0;
+    }
+    if (!obio_name_server(self->core.ssl, text, (size_t)size, 1, verify, (unsigned)bits))
+        return 0;
+    if (PyObject_SetAttr((PyObject *)self, maker->state->name[OBIO_SERVER_HOSTNAME], name) < 0)
+        return -1;
+    return verify && demand(self, maker, name) < 0 ? -1 : 1;
+}
+
+/* The same for all names. */
+static int begin_with_any(engine_object *self, const maker_object *maker, PyObject *context, PyObject *name)
+{
+    int done = begin_with(self, maker, context, name);
+    PyObject *none;
+
+    if (done != 0)
+        return done;
+    none = PyObject_CallMethodObjArgs((PyObject *)self, maker->state->name[OBIO_BEGIN_WITH], name, NULL);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 1;
+}
+
+/* 0, or -1 with an exception set. */
+static int begin(engine_object *self, const maker_object *maker, PyObject *context, PyObject *const *given)
+{
+    PyObject *none;
 
     if (given[SERVER_SIDE] == Py_True) {
         SSL_set_accept_state(self->core.ssl);
         return PyObject_SetAttr((PyObject *)self, maker->state->name[OBIO_SERVER_SIDE], Py_True);
     }
-    done = obio_method_become_client(self, NULL);
-    if (done != NULL && given[SERVER_HOSTNAME] != Py_None) {
-        Py_DECREF(done);
-        done = PyObject_CallMethodObjArgs((PyObject *)self, maker->state->name[OBIO_BEGIN_WITH],
-                                          given[SERVER_HOSTNAME], NULL);
-    }
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
+    none = obio_method_become_client(self, NULL);
+    Py_XDECREF(none);
+    if (none == NULL)
+        return -1;
+    if (given[SERVER_HOSTNAME] == Py_None)
+        return 0;
+    return begin_with_any(self, maker, context, given[SERVER_HOSTNAME]) < 0 ? -1 : 0;
 }
 
 static PyObject *make(const maker_object *maker, PyObject *context, PyObject *const *given)
@@ -270,7 +318,7 @@ static PyObject *make(const maker_object *maker, PyObject *context, PyObject *co
 
     if (made == NULL)
         return NULL;
-    if (set_up(self, maker, context, given[INCOMING], given[OUTGOING]) == 0 && begin(self, maker, given) == 0)
+    if (set_up(self, maker, context, given[INCOMING], given[OUTGOING]) == 0 && begin(self, maker, context, given) == 0)
         return made;
     Py_DECREF(made);
     return NULL;
