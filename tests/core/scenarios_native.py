@@ -420,7 +420,8 @@ def make_again(made: tuple[Any, Any, Any]) -> None:
     context, client, server = made
     SSL.Connection(context, None)
     for bio in (OURS, PYTHON):
-        client.wrap_bio(bio(), bio(), server_hostname="localhost")
+        for host in ("localhost", "127.0.0.1"):
+            client.wrap_bio(bio(), bio(), server_hostname=host)
         server.wrap_bio(bio(), bio(), server_side=True)
 
 

@@ -12,9 +12,8 @@ change of it, of the context and of the session to resume passes `_refuse_sessio
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from openssl_bio._core._lib import CData, ffi, lib
@@ -445,21 +444,9 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     # -- what is demanded of the peer, and which sessions meet it ---------------------------------------------------
 
-    @contextmanager
-    def _demanding(self, demand: Demand) -> Iterator[None]:
+    def _demanding(self, demand: Demand) -> _Demanding:
         """Set in the block what is demanded from now on; if that fails, it is what it was."""
-        resumed = self._resumes
-        self._refuse_session(demand, self._context, self._generation)
-        before = self._demand, self._demand_is_mixed
-        try:
-            self._record_demand(demand)
-            yield
-        except BaseException:
-            self._demand, self._demand_is_mixed = before
-            self._separate_sessions()
-            if resumed is not None and self._resumes is None:
-                self._set_session(resumed)
-            raise
+        return _Demanding(self, demand)
 
     def _record_demand(self, demand: Demand) -> None:
         if not demand.equals(self._demand):
@@ -534,6 +521,37 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         with self._guard:
             done = lib.SSL_is_init_finished(self.ssl) and lib.SSL_new_session_ticket(self.ssl)
             self._errors.check(done, "a ticket can be sent by a TLS 1.3 server after the handshake")
+
+
+class _Demanding:
+    """A block of which the demand is recorded first, and taken back if it fails."""
+
+    __slots__ = ("_before", "_connection", "_demand")
+
+    def __init__(self, connection: ConnectionCore, demand: Demand) -> None:
+        self._connection, self._demand = connection, demand
+
+    def __enter__(self) -> None:
+        connection = self._connection
+        before = connection._demand, connection._demand_is_mixed, connection._resumes
+        connection._refuse_session(self._demand, connection._context, connection._generation)
+        self._before = before
+        try:
+            connection._record_demand(self._demand)
+        except BaseException:
+            self._take_back()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is not None:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        connection = self._connection
+        connection._demand, connection._demand_is_mixed, resumed = self._before
+        connection._separate_sessions()
+        if resumed is not None and connection._resumes is None:
+            connection._set_session(resumed)
 
 
 def _refuse(session: SessionCore, demand: Demand, context: ContextCore, generation: Generation) -> None:

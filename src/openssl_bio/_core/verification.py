@@ -19,6 +19,7 @@ from openssl_bio._core.pointers import new_buffer, taken
 from openssl_bio._core.records import Record
 
 _SHA256 = 32  # bytes
+_COMPARED = (int, bytes, str, MethodType)
 _BITS = lib.SSL_VERIFY_PEER | lib.SSL_VERIFY_FAIL_IF_NO_PEER_CERT
 
 
@@ -28,7 +29,7 @@ def same(left: Any, right: Any) -> bool:
         return True
     if type(left) is tuple and type(right) is tuple:
         return len(left) == len(right) and all(map(same, left, right))
-    return type(left) is type(right) and isinstance(left, int | bytes | str | MethodType) and left == right
+    return type(left) is type(right) and isinstance(left, _COMPARED) and left == right
 
 
 class Demand(Record):
