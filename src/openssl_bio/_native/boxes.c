@@ -106,13 +106,12 @@ int obio_box_waits(obio_box *box)
     return waits;
 }
 
-static int make_room(obio_box *box, size_t size)
+/* Make room for `size` bytes more.  Returns 1, or 0 if memory is out. */
+static int grow(obio_box *box, size_t size)
 {
     size_t wanted, room, used = held(box);
     unsigned char *data;
 
-    if (size <= box->room - box->end)
-        return 1;
     if (size > SIZE_MAX / 4 - used)
         return 0;
     if (box->start > 0 && size <= box->room - used && used <= box->room / 2) {
@@ -141,7 +140,12 @@ static int make_room(obio_box *box, size_t size)
     return 1;
 }
 
-static int put(obio_box *box, const void *data, size_t size)
+static inline int make_room(obio_box *box, size_t size)
+{
+    return size <= box->room - box->end || grow(box, size);
+}
+
+static inline int put(obio_box *box, const void *data, size_t size)
 {
     if (size == 0)
         return 1;
@@ -170,7 +174,7 @@ static void give_back(obio_box *box)
     box->room = 0;
 }
 
-static void emptied(obio_box *box)
+static inline void emptied(obio_box *box)
 {
     box->hint = box->end < MOST_HINT ? box->end : MOST_HINT;
     box->start = box->end = 0;
@@ -188,9 +192,21 @@ void obio_box_keep(obio_box *box, int keeps)
     leave(box);
 }
 
-static size_t take(obio_box *box, void *buffer, size_t size)
+static size_t take_lent(obio_box *box, void *buffer, size_t size)
 {
-    size_t first = held(box), second;
+    if (size > box->lent_size)
+        size = box->lent_size;
+    if (size > 0) {
+        memcpy(buffer, box->lent, size);
+        box->lent += size;
+        box->lent_size -= size;
+    }
+    return size;
+}
+
+static inline size_t take(obio_box *box, void *buffer, size_t size)
+{
+    size_t first = held(box);
 
     if (first > size)
         first = size;
@@ -200,15 +216,7 @@ static size_t take(obio_box *box, void *buffer, size_t size)
         if (box->start == box->end)
             emptied(box);
     }
-    second = size - first;
-    if (second > box->lent_size)
-        second = box->lent_size;
-    if (second > 0) {
-        memcpy((char *)buffer + first, box->lent, second);
-        box->lent += second;
-        box->lent_size -= second;
-    }
-    return first + second;
+    return box->lent_size == 0 ? first : first + take_lent(box, (char *)buffer + first, size - first);
 }
 
 /* Move up to `size` bytes out; returns how many. */
@@ -284,17 +292,8 @@ static size_t record_size(const unsigned char *header)
     return (size_t)header[3] << 8 | header[4];
 }
 
-static void follow(obio_box *box, const unsigned char *data, size_t size)
+static void follow_parts(obio_box *box, const unsigned char *data, size_t size)
 {
-    if (size == box->left) { /* libssl mostly reads the whole rest, or a whole header */
-        box->left = 0;
-        return;
-    }
-    if (box->left == 0 && box->have == 0 && size == sizeof box->header) {
-        memcpy(box->header, data, sizeof box->header);
-        box->left = record_size(box->header);
-        return;
-    }
     while (size > 0) {
         size_t wanted = box->left > 0 ? box->left : sizeof box->header - box->have;
         size_t part = wanted < size ? wanted : size;
@@ -311,6 +310,19 @@ static void follow(obio_box *box, const unsigned char *data, size_t size)
         }
         data += part;
         size -= part;
+    }
+}
+
+/* libssl mostly reads a whole header, or the whole rest of a record. */
+static inline void follow(obio_box *box, const unsigned char *data, size_t size)
+{
+    if (size == box->left) {
+        box->left = 0;
+    } else if (box->left == 0 && box->have == 0 && size == sizeof box->header) {
+        memcpy(box->header, data, sizeof box->header);
+        box->left = record_size(box->header);
+    } else {
+        follow_parts(box, data, size);
     }
 }
 
@@ -358,37 +370,36 @@ static size_t plaintext_of(const unsigned char *header, size_t overhead)
     return header[0] == SSL3_RT_APPLICATION_DATA && size > overhead ? size - overhead : 0;
 }
 
-static size_t expect(const obio_box *box, size_t overhead, int *plain)
+/* The whole records from here on.  Where libssl has read the beginning of a header, it is put together in `begun`. */
+static inline size_t expect(const obio_box *box, size_t overhead, int *plain)
 {
-    const unsigned char *at = box->lent;
-    size_t size = box->lent_size, have = box->have, total = 0, each, whole;
-    unsigned char header[5];
+    const unsigned char *at = box->lent, *header = at;
+    size_t size = box->lent_size, missing = sizeof box->header - box->have, total = 0;
+    unsigned char begun[sizeof box->header];
 
     if (held(box) > 0) {
         if (size > 0)
             return 0;
-        at = box->data + box->start;
+        header = at = box->data + box->start;
         size = held(box);
     }
     *plain = 1;
-    memcpy(header, box->header, sizeof header);
     if (box->left > 0) {
         if (box->left > size)
             return 0;
-        total = plaintext_of(header, overhead);
+        total = plaintext_of(box->header, overhead);
         *plain = total > 0;
         at += box->left;
         size -= box->left;
+        header = at;
+    } else if (box->have > 0 && size >= missing) {
+        memcpy(begun, box->header, box->have);
+        memcpy(begun + box->have, at, missing);
+        header = begun;
     }
-    while (size >= sizeof header - have) {
-        memcpy(header + have, at, sizeof header - have);
-        at += sizeof header - have;
-        size -= sizeof header - have;
-        have = 0;
-        whole = record_size(header);
-        if (size < whole)
-            break;
-        each = plaintext_of(header, overhead);
+    for (; size >= missing && size - missing >= record_size(header); missing = sizeof begun, header = at) {
+        size_t each = plaintext_of(header, overhead), whole = missing + record_size(header);
+
         *plain = *plain && each > 0;
         total += each;
         at += whole;
