@@ -144,7 +144,7 @@ int obio_guard_try(obio_guard *guard)
     return 1;
 }
 
-void obio_guard_leave(obio_guard *guard)
+void obio_guard_release(obio_guard *guard)
 {
     CHECK(guard->is_taken == 1);
     guard->is_taken = 0;

@@ -43,7 +43,7 @@ int obio_guard_try(obio_guard *guard)
     return pthread_mutex_trylock(&guard->lock) == 0;
 }
 
-void obio_guard_leave(obio_guard *guard)
+void obio_guard_release(obio_guard *guard)
 {
     pthread_mutex_unlock(&guard->lock);
 }
@@ -69,7 +69,7 @@ static void leave(obio_engine *engine)
 {
     if (engine->place == 0)
         obio_warm_up(engine);
-    obio_guard_leave(engine->guard);
+    obio_guard_release(engine->guard);
 }
 
 /* Seal one message a round, and read what the other end has sent, in any pieces. */

@@ -30,31 +30,7 @@
 
 /* -- what every method does --------------------------------------------------------------------------------------- */
 
-/* Wait for the object.  0, or 1 inside of an operation of it, as callbacks are, or -1 with an exception set. */
-int obio_enter(engine_object *self)
-{
-    if (self->stage != OBIO_OPEN) {
-        PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
-        return -1;
-    }
-    return obio_guard_enter(self->guard);
-}
-
-/* Let others in.  Operations have cleared the error queue when they ended; what enters libssl otherwise has not. */
-void obio_leave(engine_object *self)
-{
-    obio_guard_leave(self->guard);
-}
-
-/* The same where bytes were moved: of the two BIOs, only one that is somebody else's can have queued an error. */
-void obio_leave_moved(engine_object *self, const obio_box *moved)
-{
-    if (moved == NULL)
-        obio_leave_clean(self);
-    else
-        obio_leave(self);
-}
-
+/* Let others in, and leave the error queue empty. */
 void obio_leave_clean(engine_object *self)
 {
     if (ERR_peek_error() != 0)
@@ -74,15 +50,16 @@ int obio_unless_direct(engine_object *self, const char *method)
     return none == NULL ? -1 : 0;
 }
 
-/* The same for an operation, which cannot run inside of another one; leaving ends it. */
-int obio_enter_io(engine_object *self)
+/* Why obio_enter() cannot; -1. */
+int obio_refuse_unopened(void)
 {
-    int entered = obio_enter(self);
+    PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
+    return -1;
+}
 
-    if (entered == 0)
-        obio_guard_operate(self->guard);
-    if (entered <= 0)
-        return entered;
+/* What obio_enter_io() does inside of an operation; -1. */
+int obio_refuse_inside(engine_object *self)
+{
     Py_XDECREF(obio_call((PyObject *)self, "_refuse_io", NULL));
     obio_leave_clean(self);
     return -1;
@@ -118,7 +95,6 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
     } else {
         call(self, buffer, size);
     }
-    self->visits = obio_guard_visits(self->guard);
     if (self->core.place == 0 && self->core.guard != NULL)
         obio_warm_up(&self->core);
     if (self->core.outcome.broken && obio_keep_failure(self, obio_classified(self)) < 0)
@@ -259,7 +235,7 @@ static PyObject *engine_wants_read(engine_object *self, PyObject *unused)
     (void)unused;
     if (obio_enter(self) < 0)
         return NULL;
-    wants = self->core.dry || SSL_want_read(self->core.ssl);
+    wants = (self->core.dry && !self->core.sealed) || SSL_want_read(self->core.ssl);
     obio_leave(self);
     return PyBool_FromLong(wants);
 }

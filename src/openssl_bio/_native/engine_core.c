@@ -12,7 +12,7 @@
  * the next one would only want more, so the engine is `dry` and libssl is not
  * entered again.  That holds only if the handshake is over, nothing is pending,
  * the peer has neither closed nor ended, and it is a stream whose bytes can be
- * counted; any other operation, and anything put into the inbox, ends it.
+ * counted.  Sealing reads nothing and so leaves it; any other operation, and anything put into the inbox, ends it.
  */
 #include <string.h>
 
@@ -125,7 +125,7 @@ void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
     size_t total = 0, promised = engine->promised, got;
 
     obio_begin(&engine->outcome);
-    engine->dry = 0;
+    engine->dry = engine->sealed = 0;
     engine->promised = 0;
     do {
         int result = SSL_read_ex(engine->ssl, (char *)buffer + total, size - total, &got);
@@ -148,11 +148,13 @@ void obio_engine_write(obio_engine *engine, const void *data, size_t size)
     size_t total = 0, put;
 
     obio_begin(&engine->outcome);
-    engine->dry = 0;
+    engine->dry = engine->dry && sealing; /* which reads nothing */
+    engine->sealed = 1;
     do {
         int result = SSL_write_ex(engine->ssl, (const char *)data + total, size - total, &put);
 
         if (result <= 0) {
+            engine->dry = 0;
             obio_conclude(engine->ssl, result, total, &engine->outcome);
             return;
         }
@@ -209,7 +211,7 @@ size_t obio_engine_room(obio_engine *engine, size_t size)
     if (engine->far != NULL)
         look_far(engine);
     if (box != NULL && !engine->datagrams && each != 0)
-        room = obio_box_expect(box, each, &plain) + (size_t)SSL_pending(engine->ssl);
+        room = obio_box_expect(box, each, &plain) + (engine->dry ? 0 : (size_t)SSL_pending(engine->ssl));
     engine->promised = plain && engine->is_exact && room <= size ? room : 0;
     if (room == 0)
         room = box != NULL && waiting(engine, box) == 0 ? 1 : RECORD;

@@ -127,7 +127,7 @@ static PyObject *read_piece(engine_object *self, size_t room)
     PyObject *data = NULL;
     int failed;
 
-    if (room > sizeof small) {
+    if (room > sizeof small || room == self->core.promised) {
         data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
         if (data == NULL)
             return NULL;
@@ -179,8 +179,15 @@ PyObject *obio_read_bytes(engine_object *self, size_t size)
 /* Whether a read would only want more: so it was after the last one, and nobody has touched the SSL since. */
 static int is_dry(engine_object *self)
 {
-    return obio_engine_is_dry(&self->core) && self->visits == obio_guard_visits(self->guard)
-        && PyList_Size(self->pending) == 0;
+    return obio_engine_is_dry(&self->core) && PyList_Size(self->pending) == 0;
+}
+
+/* What libssl would say then, which is not asked; NULL. */
+static PyObject *want_more(engine_object *self)
+{
+    self->untouched = 1;
+    self->core.sealed = 0;
+    return obio_raise_want_read(self);
 }
 
 /* Up to `size` > 0 bytes; b"" where the outcome is to be raised; NULL with any other exception set. */
@@ -190,26 +197,7 @@ PyObject *obio_read_quietly(engine_object *self, size_t size)
         return obio_take_unread(self, size);
     if (obio_refuse_failed(self) < 0)
         return NULL;
-    if (is_dry(self)) {
-        self->untouched = 1;
-        return obio_raise_want_read(self);
-    }
-    return obio_read_bytes(self, size);
-}
-
-/*
- * An operation that succeeded has left the error queue empty, and one that did not enter libssl has left it alone; what
- * was refused before it began has not.
- */
-void obio_leave_after(engine_object *self, const PyObject *answer)
-{
-    int untouched = self->untouched;
-
-    self->untouched = 0;
-    if (untouched || (answer != NULL && self->core.outcome.count > 0))
-        obio_leave(self);
-    else
-        obio_leave_clean(self);
+    return is_dry(self) ? want_more(self) : obio_read_bytes(self, size);
 }
 
 static PyObject *read_or_raise(engine_object *self, size_t size)
@@ -281,7 +269,7 @@ static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t si
     if (obio_refuse_failed(self) < 0)
         return NULL;
     if (is_dry(self))
-        return obio_raise_want_read(self);
+        return want_more(self);
     if (obio_run(self, call_read, buffer, size, obio_engine_room(&self->core, size) >= LARGE) < 0)
         return keep_piece(self, NULL, buffer, size);
     count = self->core.outcome.count;
@@ -302,7 +290,7 @@ PyObject *obio_method_read_into(engine_object *self, PyObject *const *arguments,
         return NULL;
     if (obio_enter_io(self) == 0) {
         answer = read_into(self, view.buf, size < (size_t)view.len ? size : (size_t)view.len);
-        obio_leave_clean(self);
+        obio_leave_after(self, answer);
     }
     obio_release(&view);
     return answer;

@@ -32,33 +32,7 @@
 #include "internal/alone.h"
 #include "internal/guard.h"
 
-#ifdef _MSC_VER
-#include <intrin.h>
-#define ATOMIC volatile
-#define TAKE(owner, me) (_InterlockedCompareExchange((volatile long *)(owner), (long)(me), 0) == 0)
-#define ADD(number, change) ((void)_InterlockedExchangeAdd((volatile long *)(number), (change)))
-#define APART __declspec(noinline)
-#else
-#include <stdatomic.h>
-#define ATOMIC _Atomic
-#define TAKE(owner, me) atomic_compare_exchange_strong((owner), &(unsigned long){0}, (me))
-#define ADD(number, change) ((void)atomic_fetch_add((number), (change)))
-#define APART __attribute__((noinline))
-#endif
-
 enum { LOOK_AGAIN = 20000 /* microseconds */, PATIENCE = 50 /* looks */ };
-
-struct obio_guard {
-    PyObject_HEAD
-    PyThread_type_lock gate;      /* NULL until somebody has to wait */
-    ATOMIC unsigned long is_open; /* the gate, which may be a semaphore that counts how often it is opened */
-    ATOMIC unsigned long owner;   /* 0 for nobody */
-    ATOMIC int waiting;
-    unsigned depth;
-    unsigned operation; /* how deep the thread was in when that began; 0 for none */
-    unsigned visits;
-    ATOMIC int callbacks; /* how many are running, nested */
-};
 
 /* Most objects are never waited for.  0, or -1 with an exception set. */
 static int make_gate(obio_guard *guard)
@@ -73,18 +47,15 @@ static int make_gate(obio_guard *guard)
     return -1;
 }
 
-/*
- * Wait until nobody has the lock, and take it.  0, or -1 with an exception set.  Inside of what calls it, it would make
- * taking a free lock twice as long.
- */
-static APART int wait_for(obio_guard *guard, unsigned long me)
+/* Wait until nobody has the lock, and take it.  0, or -1 with an exception set. */
+int obio_guard_wait(obio_guard *guard, unsigned long me)
 {
     int looks = 0, failed = 0, taken;
 
     if (make_gate(guard) < 0)
         return -1;
     ADD(&guard->waiting, 1);
-    taken = TAKE(&guard->owner, me);
+    taken = TAKE_BY(&guard->owner, me);
     while (!taken && !failed) {
         PyLockStatus woken;
 
@@ -92,7 +63,7 @@ static APART int wait_for(obio_guard *guard, unsigned long me)
         woken = PyThread_acquire_lock_timed(guard->gate, LOOK_AGAIN, 1);
         if (woken == PY_LOCK_ACQUIRED)
             guard->is_open = 0;
-        taken = TAKE(&guard->owner, me);
+        taken = TAKE_BY(&guard->owner, me);
         Py_END_ALLOW_THREADS
         if (taken) /* a signal's handler may use the object, and is called when this thread is in */
             break;
@@ -111,59 +82,25 @@ static APART int wait_for(obio_guard *guard, unsigned long me)
     return failed ? -1 : 0;
 }
 
-/* Take the lock.  0, or 1 where the thread has it and is inside of an operation, or -1 with an exception set. */
-int obio_guard_enter(obio_guard *guard)
-{
-    unsigned long me = PyThread_get_thread_ident();
-
-    if (guard->owner != me && !TAKE(&guard->owner, me) && wait_for(guard, me) < 0)
-        return -1;
-    guard->depth++;
-    return obio_guard_is_busy(guard);
-}
-
 /* Take the lock if nobody has it, this thread included.  Whether it was taken. */
 int obio_guard_try(obio_guard *guard)
 {
-    if (!TAKE(&guard->owner, PyThread_get_thread_ident()))
+    if (!TAKE_BY(&guard->owner, obio_this_thread()))
         return 0;
     guard->depth++;
     return 1;
 }
 
-void obio_guard_leave(obio_guard *guard)
+/* Leave what was taken so. */
+void obio_guard_release(obio_guard *guard)
 {
-    if (guard->operation == guard->depth)
-        guard->operation = 0;
-    if (--guard->depth > 0)
-        return;
-    guard->owner = 0;
-    if (guard->waiting > 0 && TAKE(&guard->is_open, 1))
-        PyThread_release_lock(guard->gate);
+    obio_guard_leave(guard);
 }
 
 /* A callback begins (1), or has ended (-1). */
 void obio_guard_callback(obio_guard *guard, int change)
 {
     guard->callbacks += change;
-}
-
-/* Whether the thread that has the lock is inside of an operation, or in a callback. */
-int obio_guard_is_busy(const obio_guard *guard)
-{
-    return guard->operation != 0 || guard->callbacks != 0;
-}
-
-/* An operation begins, which ends when the thread leaves as often as it has entered since. */
-void obio_guard_operate(obio_guard *guard)
-{
-    if (guard->operation == 0)
-        guard->operation = guard->depth;
-}
-
-unsigned obio_guard_visits(const obio_guard *guard)
-{
-    return guard->visits;
 }
 
 /* -- the type ----------------------------------------------------------------------------------------------------- */
@@ -207,7 +144,7 @@ static PyObject *guard_exit(obio_guard *guard, PyObject *const *arguments, Py_ss
 {
     (void)arguments;
     (void)count;
-    if (guard->owner != PyThread_get_thread_ident()) {
+    if (guard->owner != obio_this_thread()) {
         PyErr_SetString(PyExc_RuntimeError, "this thread has not entered the guard");
         return NULL;
     }

@@ -97,7 +97,7 @@ static void cool_down(obio_engine *engine)
 {
     keep_boxes(engine, 0);
     free_buffers(engine);
-    obio_guard_leave(engine->guard);
+    obio_guard_release(engine->guard);
     enter();
     engine->cooling--;
     leave();

@@ -1,15 +1,22 @@
-/* A flag that one thread takes, and giving way to another or waiting a moment: C11's, the system's, the processor's. */
+/*
+ * A flag that one thread takes, or a word that says which one has; a number that several add to; and giving way to
+ * another thread or waiting a moment: C11's, the system's, the processor's.
+ */
 #ifndef OBIO_ATOMICS_H
 #define OBIO_ATOMICS_H
 
 #ifdef _MSC_VER
 #include <intrin.h>
 #define ATOMIC volatile
-#define TAKE(flag) (_InterlockedCompareExchange((volatile long *)(flag), 1, 0) == 0)
+#define TAKE(flag) TAKE_BY(flag, 1)
+#define TAKE_BY(owner, me) (_InterlockedCompareExchange((volatile long *)(owner), (long)(me), 0) == 0)
+#define ADD(number, change) ((void)_InterlockedExchangeAdd((volatile long *)(number), (change)))
 #else
 #include <stdatomic.h>
 #define ATOMIC _Atomic
 #define TAKE(flag) atomic_compare_exchange_strong((flag), &(int){0}, 1)
+#define TAKE_BY(owner, me) atomic_compare_exchange_strong((owner), &(unsigned long){0}, (me))
+#define ADD(number, change) ((void)atomic_fetch_add((number), (change)))
 #endif
 
 #if defined(_MSC_VER)

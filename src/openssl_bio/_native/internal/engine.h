@@ -28,12 +28,12 @@ typedef struct {
     PyObject *lost;      /* the Outcome that ends one whose bytes are lost */
     PyObject *unread;    /* bytes that came with an exception, or NULL */
     PyObject *made_of[OBIO_PARTS]; /* what Python keeps of the context here, NULL before it is known */
-    PyObject *want_read; /* (type, arguments, attributes) of the exception raised most */
+    PyObject *want_read; /* (class, arguments, attributes) of the exception raised most */
     ATOMIC int direct;   /* the face's calls work on memory alone */
     int named;           /* the SSL was given a session id context, as of a client, or for a demand of its own */
     int stuck;           /* a record was not written, so none may follow */
     int untouched;       /* this operation has not entered libssl */
-    unsigned visits;     /* of Python to the guard, when the last operation was over */
+    unsigned visits;     /* of Python to the guard, when the last operation began */
 } engine_object;
 
 /* Names that are looked up for each connection. */
@@ -76,12 +76,9 @@ int obio_engine_object_traverse(engine_object *self, visitproc visit, void *arg)
 int obio_engine_object_clear(engine_object *self);
 void obio_engine_object_dealloc(engine_object *self);
 
-int obio_enter(engine_object *self);
-int obio_enter_io(engine_object *self);
-void obio_leave(engine_object *self);
+int obio_refuse_unopened(void);
+int obio_refuse_inside(engine_object *self);
 void obio_leave_clean(engine_object *self);
-void obio_leave_moved(engine_object *self, const obio_box *moved);
-void obio_leave_after(engine_object *self, const PyObject *answer);
 int obio_unless_direct(engine_object *self, const char *method);
 int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, int large);
 void obio_call_without_gil(engine_object *self, engine_call *call, void *buffer, size_t size);
@@ -98,6 +95,59 @@ PyObject *obio_raise_error(engine_object *self, PyObject *outcome);
 
 int obio_size_of(PyObject *number, size_t *size);
 int obio_buffer_of(PyObject *object, Py_buffer *view);
+
+/* Wait for the object.  0, or 1 inside of an operation of it, as callbacks are, or -1 with an exception set. */
+static inline int obio_enter(engine_object *self)
+{
+    return self->stage == OBIO_OPEN ? obio_guard_enter(self->guard) : obio_refuse_unopened();
+}
+
+/* The same for an operation, which cannot run inside of another one; leaving ends it.  0, or -1 with an exception set. */
+static inline int obio_enter_io(engine_object *self)
+{
+    int entered = obio_enter(self);
+
+    if (entered > 0)
+        return obio_refuse_inside(self);
+    if (entered < 0)
+        return -1;
+    obio_guard_operate(self->guard);
+    if (self->visits != self->guard->visits) { /* anybody may have changed the SSL */
+        self->visits = self->guard->visits;
+        self->core.dry = 0;
+    }
+    return 0;
+}
+
+/* Let others in.  Operations have cleared the error queue when they ended; what enters libssl otherwise has not. */
+static inline void obio_leave(engine_object *self)
+{
+    obio_guard_leave(self->guard);
+}
+
+/* The same where bytes were moved: of the two BIOs, only one that is somebody else's can have queued an error. */
+static inline void obio_leave_moved(engine_object *self, const obio_box *moved)
+{
+    if (moved == NULL)
+        obio_leave_clean(self);
+    else
+        obio_leave(self);
+}
+
+/*
+ * An operation that succeeded has left the error queue empty, and one that did not enter libssl has left it alone; what
+ * was refused before it began has not.
+ */
+static inline void obio_leave_after(engine_object *self, const PyObject *answer)
+{
+    int untouched = self->untouched;
+
+    self->untouched = 0;
+    if (untouched || (answer != NULL && self->core.outcome.count > 0))
+        obio_leave(self);
+    else
+        obio_leave_clean(self);
+}
 
 /* 0, or -1 with the error set that ended the connection before. */
 static inline int obio_refuse_failed(engine_object *self)

@@ -8,7 +8,7 @@ typedef struct obio_guard obio_guard;
 
 /* Of guard.c; the ring needs nothing else of a lock. */
 int obio_guard_try(obio_guard *guard);
-void obio_guard_leave(obio_guard *guard);
+void obio_guard_release(obio_guard *guard);
 
 void obio_warm_open(obio_engine *engine, obio_guard *guard);
 void obio_warm_up(obio_engine *engine);
