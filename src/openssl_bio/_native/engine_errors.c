@@ -69,21 +69,50 @@ static void raise_new(PyObject *error)
     Py_DECREF(error);
 }
 
+static PyObject *call_class(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    return PyObject_Call((PyObject *)type, arguments, keywords);
+}
+
+static int is_made_as(PyTypeObject *type, PyObject *base)
+{
+    return PyType_GetSlot(type, Py_tp_new) == PyType_GetSlot((PyTypeObject *)base, Py_tp_new)
+        && PyType_GetSlot(type, Py_tp_init) == PyType_GetSlot((PyTypeObject *)base, Py_tp_init);
+}
+
+/* Python's own exceptions are complete when they are new: their initialisers have nothing left to do. */
+static newfunc maker_of(PyTypeObject *type)
+{
+    if (is_made_as(type, PyExc_Exception) || is_made_as(type, PyExc_OSError))
+        return (newfunc)PyType_GetSlot(type, Py_tp_new);
+    return call_class;
+}
+
+static void learn_to_want(engine_object *self)
+{
+    PyObject *attributes = PyTuple_GetItem(self->want_read, 2);
+
+    self->wanting.type = (PyTypeObject *)PyTuple_GetItem(self->want_read, 0);
+    self->wanting.arguments = PyTuple_GetItem(self->want_read, 1);
+    self->wanting.attributes = PyDict_Size(attributes) > 0 ? attributes : NULL;
+    self->wanting.make = maker_of(self->wanting.type);
+}
+
 PyObject *obio_raise_want_read(engine_object *self)
 {
-    PyObject *pattern = Py_NewRef(self->want_read), *error, *attributes, *mine;
+    PyObject *error, *mine;
 
-    error = PyObject_Call(PyTuple_GetItem(pattern, 0), PyTuple_GetItem(pattern, 1), NULL);
-    attributes = PyTuple_GetItem(pattern, 2);
-    if (error != NULL && PyDict_Size(attributes) > 0) {
-        mine = PyDict_Copy(attributes);
+    if (self->wanting.make == NULL)
+        learn_to_want(self);
+    error = self->wanting.make(self->wanting.type, self->wanting.arguments, NULL);
+    if (error != NULL && self->wanting.attributes != NULL) {
+        mine = PyDict_Copy(self->wanting.attributes);
         if (mine == NULL || PyObject_GenericSetDict(error, mine, NULL) < 0)
             Py_CLEAR(error);
         Py_XDECREF(mine);
     }
     if (error != NULL)
         raise_new(error);
-    Py_DECREF(pattern);
     return NULL;
 }
 

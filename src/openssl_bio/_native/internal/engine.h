@@ -29,6 +29,11 @@ typedef struct {
     PyObject *unread;    /* bytes that came with an exception, or NULL */
     PyObject *made_of[OBIO_PARTS]; /* what Python keeps of the context here, NULL before it is known */
     PyObject *want_read; /* (class, arguments, attributes) of the exception raised most */
+    struct {             /* the same for C, borrowed from there, once one was raised; attributes are NULL for none */
+        newfunc make;
+        PyTypeObject *type;
+        PyObject *arguments, *attributes;
+    } wanting;
     ATOMIC int direct;   /* the face's calls work on memory alone */
     int named;           /* the SSL was given a session id context, as of a client, or for a demand of its own */
     int stuck;           /* a record was not written, so none may follow */
