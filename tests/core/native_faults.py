@@ -96,6 +96,7 @@ UNREACHED: dict[str, str] = {
     "PyType_GetSlot in shared_dealloc": "the same",
     "PyType_GetSlot in pointer_dealloc": "the same",
     "PyType_GetSlot in pointer_new": "when the package is imported: it is an ImportError, or a MemoryError",
+    "PyType_GetSlot in learn_to_want": "asks for what makes",
     "PyList_Append in keep_exception": "an exception that memory ran out for, and memory runs out again",
     "PyUnicode_InternFromString in fail": "the same",
     "CRYPTO_THREAD_run_once in obio_psk_mark": "whose mark is asked for has had obio_psk_session do it",
@@ -156,7 +157,7 @@ INFALLIBLE: dict[str, str] = {
     r"|__attribute__|__declspec|__asm__|volatile|defined"
     r"|CRYPTO_memcmp": "C's own",
     r"CRYPTO_THREAD_(read_lock|write_lock|unlock|get_local)|X509_STORE_unlock|PyThread_(acquire|release)_lock\w*"
-    r"|PyThread_get_thread_ident|PyGILState_\w+|(Py_)?(BEGIN|END)_(ALONE|CRITICAL_SECTION)"
+    r"|PyThread_get_thread_ident|__builtin_thread_pointer|__has_builtin|PyGILState_\w+|(Py_)?(BEGIN|END)_(ALONE|CRITICAL_SECTION)"
     r"|YIELD|sched_yield|SwitchToThread|RELAX|YieldProcessor|__builtin_ia32_pause"
     r"|PyEval_(Save|Restore)Thread|PyThreadState_Get": "locks that are there, which nobody holds twice",
     r"ERR_\w+|PyErr_\w+|PyException_SetTraceback": "report failures; PyErr_Format has a MemoryError instead",
@@ -175,7 +176,7 @@ INFALLIBLE: dict[str, str] = {
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
     r"|X509_VERIFY_PARAM_set_(auth_level|hostflags)|sk_\w+_(num|value)": "read or write what is there",
     r"offsetof|read|write|size|ended|borrow": "a macro of C, and where a box leads to",
-    r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|ADD|PART"
+    r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|TAKE_BY|ADD|PART"
     r"|PyInit__engine|engine_call|stack_of": "our own, in their declarations",
 }
 NATIVE = Path(_openssl.__file__).parent / "_native"

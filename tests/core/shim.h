@@ -201,6 +201,8 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 /* What allocates objects of a type. */
 #define PyType_GetSlot(type, slot) \
     SHIM((slot) == Py_tp_alloc && shim_fails, "PyType_GetSlot", (void *)shim_alloc_failed, PyType_GetSlot(type, slot))
+/* The exception that says "want read". */
+#define make(...) SHIM_PY(make, NULL, make(__VA_ARGS__))
 #define PyLong_FromSize_t(...) SHIM_PY(PyLong_FromSize_t, NULL, PyLong_FromSize_t(__VA_ARGS__))
 #define PyLong_FromSsize_t(...) SHIM_PY(PyLong_FromSsize_t, NULL, PyLong_FromSsize_t(__VA_ARGS__))
 #define PyLong_FromLongLong(...) SHIM_PY(PyLong_FromLongLong, NULL, PyLong_FromLongLong(__VA_ARGS__))

@@ -223,7 +223,10 @@ class ErrorTable:
 
     @functools.cached_property
     def want_read(self) -> tuple[type[BaseException], tuple[Any, ...], dict[str, Any]]:
-        """What the exception for `Kind.WANT_READ` is made of, for C: its class, arguments and attributes."""
+        """What the exception for `Kind.WANT_READ` is made of, for C: its class, arguments and attributes.
+
+        The class has no initialiser of its own, since C calls none.
+        """
         error = self.error(Outcome(Kind.WANT_READ))
         return type(error), error.args, dict(vars(error))
 

@@ -69,25 +69,7 @@ static void raise_new(PyObject *error)
     Py_DECREF(error);
 }
 
-static PyObject *call_class(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
-{
-    return PyObject_Call((PyObject *)type, arguments, keywords);
-}
-
-static int is_made_as(PyTypeObject *type, PyObject *base)
-{
-    return PyType_GetSlot(type, Py_tp_new) == PyType_GetSlot((PyTypeObject *)base, Py_tp_new)
-        && PyType_GetSlot(type, Py_tp_init) == PyType_GetSlot((PyTypeObject *)base, Py_tp_init);
-}
-
-/* Python's own exceptions are complete when they are new: their initialisers have nothing left to do. */
-static newfunc maker_of(PyTypeObject *type)
-{
-    if (is_made_as(type, PyExc_Exception) || is_made_as(type, PyExc_OSError))
-        return (newfunc)PyType_GetSlot(type, Py_tp_new);
-    return call_class;
-}
-
+/* Its class has no initialiser but that of Exception or OSError, which has nothing to do when the object is new. */
 static void learn_to_want(engine_object *self)
 {
     PyObject *attributes = PyTuple_GetItem(self->want_read, 2);
@@ -95,16 +77,18 @@ static void learn_to_want(engine_object *self)
     self->wanting.type = (PyTypeObject *)PyTuple_GetItem(self->want_read, 0);
     self->wanting.arguments = PyTuple_GetItem(self->want_read, 1);
     self->wanting.attributes = PyDict_Size(attributes) > 0 ? attributes : NULL;
-    self->wanting.make = maker_of(self->wanting.type);
+    self->wanting.make = (newfunc)PyType_GetSlot(self->wanting.type, Py_tp_new);
 }
 
 PyObject *obio_raise_want_read(engine_object *self)
 {
     PyObject *error, *mine;
+    newfunc make;
 
     if (self->wanting.make == NULL)
         learn_to_want(self);
-    error = self->wanting.make(self->wanting.type, self->wanting.arguments, NULL);
+    make = self->wanting.make;
+    error = make(self->wanting.type, self->wanting.arguments, NULL);
     if (error != NULL && self->wanting.attributes != NULL) {
         mine = PyDict_Copy(self->wanting.attributes);
         if (mine == NULL || PyObject_GenericSetDict(error, mine, NULL) < 0)
