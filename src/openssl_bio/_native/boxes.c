@@ -3,8 +3,7 @@
  *
  * A box is a queue of bytes with a BIO around it.  libssl reads ciphertext out
  * of one box and writes into another; the engine does the opposite.  BIO_s_mem
- * would do, but it copies once more than needed and clears memory that is
- * about to be written.  A box can also
+ * copies once more, and clears memory that is about to be written.  A box can also
  *
  * - lend: for the time of one call libssl reads straight from the caller's
  *   bytes, after what the box holds; what it leaves is copied into the box
@@ -140,18 +139,12 @@ static int grow(obio_box *box, size_t size)
     return 1;
 }
 
-static inline int make_room(obio_box *box, size_t size)
-{
-    return size <= box->room - box->end || grow(box, size);
-}
-
 static inline int put(obio_box *box, const void *data, size_t size)
 {
-    if (size == 0)
-        return 1;
-    if (!make_room(box, size))
+    if (size > box->room - box->end && !grow(box, size))
         return 0;
-    memcpy(box->data + box->end, data, size);
+    if (size > 0)
+        memcpy(box->data + box->end, data, size);
     box->end += size;
     return 1;
 }
@@ -196,20 +189,16 @@ static size_t take_lent(obio_box *box, void *buffer, size_t size)
 {
     if (size > box->lent_size)
         size = box->lent_size;
-    if (size > 0) {
-        memcpy(buffer, box->lent, size);
-        box->lent += size;
-        box->lent_size -= size;
-    }
+    memcpy(buffer, box->lent, size);
+    box->lent += size;
+    box->lent_size -= size;
     return size;
 }
 
 static inline size_t take(obio_box *box, void *buffer, size_t size)
 {
-    size_t first = held(box);
+    size_t first = held(box) < size ? held(box) : size;
 
-    if (first > size)
-        first = size;
     if (first > 0) {
         memcpy(buffer, box->data + box->start, first);
         box->start += first;
@@ -242,8 +231,7 @@ int obio_box_return(obio_box *box)
 {
     int ok = put(box, box->lent, box->lent_size);
 
-    box->lent = NULL;
-    box->lent_size = 0;
+    obio_box_lend(box, NULL, 0);
     return ok;
 }
 
@@ -251,7 +239,7 @@ static int put_first(obio_box *box, const void *data, size_t size)
 {
     if (size == 0)
         return 1;
-    if (!make_room(box, size))
+    if (size > box->room - box->end && !grow(box, size))
         return 0;
     memmove(box->data + box->start + size, box->data + box->start, held(box));
     memcpy(box->data + box->start, data, size);
@@ -373,14 +361,14 @@ static size_t plaintext_of(const unsigned char *header, size_t overhead)
 /* The whole records from here on.  Where libssl has read the beginning of a header, it is put together in `begun`. */
 static inline size_t expect(const obio_box *box, size_t overhead, int *plain)
 {
-    const unsigned char *at = box->lent, *header = at;
+    const unsigned char *at = box->lent, *header;
     size_t size = box->lent_size, missing = sizeof box->header - box->have, total = 0;
     unsigned char begun[sizeof box->header];
 
     if (held(box) > 0) {
         if (size > 0)
             return 0;
-        header = at = box->data + box->start;
+        at = box->data + box->start;
         size = held(box);
     }
     *plain = 1;
@@ -391,8 +379,9 @@ static inline size_t expect(const obio_box *box, size_t overhead, int *plain)
         *plain = total > 0;
         at += box->left;
         size -= box->left;
-        header = at;
-    } else if (box->have > 0 && size >= missing) {
+    }
+    header = at;
+    if (box->have > 0 && size >= missing) {
         memcpy(begun, box->header, box->have);
         memcpy(begun + box->have, at, missing);
         header = begun;
