@@ -224,6 +224,14 @@ static void open_pair(pair *p, int protocol, int kind, int resumed)
     CHECK(ERR_peek_error() == 0);
 }
 
+static void close_bio(BIO *bio, const queue *q)
+{
+    if (bio != NULL && obio_box_of(bio) == &q->box)
+        obio_box_leave(bio);
+    else
+        BIO_free(bio);
+}
+
 static void close_end(end *self, int ssl_first)
 {
     if (ssl_first)
@@ -231,8 +239,8 @@ static void close_end(end *self, int ssl_first)
     obio_engine_close(&self->engine);
     if (!ssl_first)
         obio_free(self->ssl);
-    BIO_free(self->in);
-    BIO_free(self->out);
+    close_bio(self->in, &self->from);
+    close_bio(self->out, &self->to);
     free(self->from.data);
     free(self->to.data);
 }

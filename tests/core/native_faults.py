@@ -63,6 +63,7 @@ UNSEEN = {
     "SSL_read_ex": "an error behind bytes that were read comes with the next call",
     "SSL_write_ex": "an error behind bytes that were sealed comes with the next call",
     "BIO_new_mem_buf": "the peer gets no alert",
+    "i2d_X509 in der_of": "the face encodes the certificate itself",
     "SSL_read": "the same",
     "CRYPTO_THREAD_run_once": "the first of its kind succeeded; else a block of memory is not kept for later",
     "CRYPTO_THREAD_set_local": "what is left is not used, as long as no sessions are taken over",
@@ -120,6 +121,7 @@ FILES_OF_C = {
     "engine_errors.c",
     "engine_faces.c",
     "engine_foreign.c",
+    "engine_getters.c",
     "engine_io.c",
     "engine_making.c",
     "engine_open.c",
@@ -150,7 +152,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 # Functions that have no way to fail as they are called here, and why.
 INFALLIBLE: dict[str, str] = {
-    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
+    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|X509|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
     r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
     r"|PyObject_GC_(UnTrack|Track|Del)": "free, or forget",
     r"mem(cmp|cpy|move|set)|str(cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"

@@ -307,6 +307,37 @@ def asked(made: Pair) -> None:
     assert made.client.pending() == 0
 
 
+def negotiated(made: Pair) -> None:
+    """What was agreed on."""
+    assert made.client.get_protocol_version_name() == "TLSv1.3"
+    assert made.client.get_protocol_version() == SSL.TLS1_3_VERSION
+    assert made.client.get_alpn_proto_negotiated() == b""
+    assert made.client.get_cipher_name() == made.server.get_cipher_name()
+
+
+def negotiated_in_the_stdlib(made: Any) -> None:
+    assert made.client.version() == "TLSv1.3"
+    assert made.client.cipher() == made.server.cipher()
+    assert made.client.compression() is None
+    assert made.client.selected_alpn_protocol() == "h2"
+    assert len(made.client.getpeercert(True)) > 100
+    assert made.client.getpeercert()["version"] == 3
+    assert made.server.getpeercert() is None
+
+
+def with_protocol(w: Contexts) -> Any:
+    made = w.stdlib(OURS)
+    for end in (made.client, made.server):
+        end.set_alpn_protocols(["h2"])
+    return made.handshake()
+
+
+def unverified(w: Contexts) -> Any:
+    made = w.stdlib(OURS)
+    made.client.check_hostname, made.client.verify_mode = False, ssl.CERT_NONE
+    return made.handshake()
+
+
 def queued(made: Any) -> None:
     """A BIO of the stdlib's face by itself."""
     assert made.write(b"0123456789" * 500) == made.pending
@@ -465,6 +496,9 @@ SCENARIOS: dict[str, tuple[Callable[[Contexts], Any], Callable[[Any], Any]]] = {
     "no more for the stdlib over Python's BIOs": (lambda w: w.stdlib(PYTHON), no_more),
     "stdlib's counters": (lambda w: w.stdlib(PYTHON), counted),
     "questions": (lambda w: w.pair().handshake(), asked),
+    "what was negotiated": (lambda w: w.pair().handshake(), negotiated),
+    "what was negotiated in the stdlib": (with_protocol, negotiated_in_the_stdlib),
+    "an unverified certificate": (unverified, lambda made: made.client.getpeercert()),
     "stdlib's BIO": (lambda _: OURS(), queued),
     "methods": (lambda _: None, served),
     "sockets": (sockets, over_sockets),

@@ -114,9 +114,9 @@ def serve(face: type, names: Iterable[str]) -> None:
         documentation = f"{name}{inherited.__text_signature__}\n--\n\n{inherited.__doc__}"
         setattr(face, name, _method(face, name, documentation))
     for name in names:
-        own = vars(face)[name]
+        own = next(vars(one)[name] for one in face.__mro__ if name in vars(one))
         served = _method(face, name, f"{name}{_plain_signature(own)}\n--\n\n{own.__doc__}")
-        for alias in [alias for alias, value in vars(face).items() if value is own]:
+        for alias in [name, *(alias for alias, value in vars(face).items() if value is own)]:
             setattr(face, alias, served)
         setattr(face, f"_python_{name}", own)
 

@@ -75,6 +75,7 @@ def _of_socket(connection: Connection, name: str) -> Any:
 @hot(
     *("__init__", "send", "recv", "bio_read", "bio_write", "do_handshake", "pending", "set_connect_state"),
     *("set_accept_state", "set_tlsext_host_name"),
+    *("get_protocol_version_name", "get_protocol_version", "get_alpn_proto_negotiated", "get_cipher_name"),
 )
 class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callbacks):
     """One TLS connection: pyOpenSSL's ``Connection``, driven through memory or over a socket.

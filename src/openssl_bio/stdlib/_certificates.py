@@ -10,12 +10,16 @@ from typing import Any, TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
 from openssl_bio._core.errors import clean_queue
-from openssl_bio._core.pem import certificate_der, name_der, written
+from openssl_bio._core.pem import certificate_der, load_certificate, name_der, written
 from openssl_bio._core.pointers import own, string_bytes, string_text
 from openssl_bio.stdlib._der import children, elements
 from openssl_bio.stdlib._errors import SETUP_ERRORS
 
-__all__ = ["certificate_dict", "der", "name_of"]
+__all__ = ["certificate_dict", "der", "name_of", "peer_dict"]
+
+# What was told of the peers' last certificates, by their DER; nothing in it can be changed but the dict.
+_told: dict[bytes, dict[str, Any]] = {}
+_MOST_TOLD = 32
 
 Name: TypeAlias = tuple[tuple[tuple[str, str], ...], ...]
 
@@ -31,6 +35,16 @@ _CA_ISSUERS = bytes.fromhex("06082b06010505073002")
 def der(certificate: CData) -> bytes:
     """The DER encoding of an X509."""
     return certificate_der(certificate, SETUP_ERRORS)
+
+
+def peer_dict(data: bytes) -> dict[str, Any]:
+    """`certificate_dict` for DER, made once for what comes again: programs ask after each handshake."""
+    told = _told.get(data)
+    if told is None:
+        told = _told[data] = certificate_dict(load_certificate(data, False, SETUP_ERRORS, "the peer's certificate"))
+        for old in list(_told)[:-_MOST_TOLD]:  # each step is atomic, since threads share these
+            _told.pop(old, None)
+    return dict(told)
 
 
 def certificate_dict(certificate: CData) -> dict[str, Any]:

@@ -76,7 +76,10 @@ def _writable(buffer: Any) -> memoryview:
     return view
 
 
-@hot("read", "write", "do_handshake", "pending")
+@hot(
+    *("read", "write", "do_handshake", "pending"),
+    *("version", "cipher", "compression", "selected_alpn_protocol", "getpeercert"),
+)
 class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObject):
     """A TLS connection without input or output of its own: what `SSLContext.wrap_bio` returns.
 
