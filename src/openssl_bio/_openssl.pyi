@@ -137,6 +137,7 @@ class _Lib:
     NID_ms_ext_req: Final[int]
     NID_subject_alt_name: Final[int]
     NID_undef: Final[int]
+    OBIO_LET: Final[int]
     OBIO_SEAL_EXTRA: Final[int]
     OBIO_SEAL_KEY: Final[int]
     OBIO_SESSION_DIGEST: Final[int]
@@ -147,6 +148,8 @@ class _Lib:
     OBIO_TICKET_KEYS_WRAPPED: Final[int]
     OBIO_TICKET_NAME: Final[int]
     OBIO_TICKET_SECRET: Final[int]
+    OBIO_VERIFY: Final[int]
+    OBIO_VERIFY_LATER: Final[int]
     def OBJ_nid2ln(self, a0: int, /) -> CData: ...
     def OBJ_nid2sn(self, a0: int, /) -> CData: ...
     def OBJ_obj2nid(self, a0: CData, /) -> int: ...

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Pair
+from tests.helpers import Identity, Pair, client_context, server_context
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,38 @@ def test_a_host_that_is_set_late(client: SSL.Context, server: SSL.Context) -> No
     assert late.handshake().client.session_reused()
     late.client.set_verify_host("example.test")
     assert late.client.get_session() is not None
+
+
+@pytest.mark.parametrize("first", ["host", "role", "neither"])
+def test_a_server_that_verifies_a_host_has_sessions_of_its_own(
+    ca: Identity, server_identity: Identity, client_identity: Identity, tmp_path: Path, version: int, first: str
+) -> None:
+    """Whether it is told of the host or of its role first: what others verified less is not resumed."""
+    named = ca.issue("a client", tmp_path, b"DNS:client.test")
+    client, server = client_context(version, ca, named), server_context(version, server_identity, ca)
+
+    def pair_of(session: SSL.Session | None, host: str | None) -> Pair:
+        pair = Pair(client, server)
+        pair.server = SSL.Connection(server)
+        if first == "role":
+            pair.server.set_accept_state()
+        if host is not None:
+            pair.server.set_verify_host(host)
+        if first == "host":
+            pair.server.set_accept_state()
+        elif first == "neither":
+            pair.server.set_connect_state()
+            pair.server.set_accept_state()
+        if session is not None:
+            pair.client.set_session(session)
+        return pair.handshake()
+
+    sessions = {}
+    for host in (None, "client.test"):
+        pair = pair_of(None, host)
+        sessions[host] = pair.client.get_session()
+    assert pair_of(sessions[None], None).client.session_reused()
+    assert pair_of(sessions["client.test"], "client.test").client.session_reused()
+    assert not pair_of(sessions[None], "client.test").client.session_reused()
+    with pytest.raises(SSL.Error):
+        pair_of(sessions[None], "other.test")

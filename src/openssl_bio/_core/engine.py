@@ -85,6 +85,7 @@ class Engine:
 
     _errors: ClassVar[ErrorTable]
     _direct = True  # the face's calls work on memory alone, so an engine may serve them itself
+    _has_role = False  # it was made a client, or a server
     _is_named = False  # it was given a session id context, as of a client, or for a demand of its own
     _releases = False  # SSL_MODE_RELEASE_BUFFERS was set, which the engine does in libssl's place: this one never
 
@@ -142,6 +143,7 @@ class Engine:
             if self._guard.busy:
                 self._refuse_role()
             lib.SSL_set_connect_state(self.ssl)
+            self._has_role = True
             self._errors.check(self._name_sessions(b"", True), "SSL_set_session_id_context")
 
     def _become_server(self) -> bool:
@@ -150,6 +152,7 @@ class Engine:
             if self._guard.busy:
                 self._refuse_role()
             lib.SSL_set_accept_state(self.ssl)
+            self._has_role = True
             return self._is_named
 
     def _refuse_role(self) -> NoReturn:
@@ -161,13 +164,17 @@ class Engine:
         return bool(lib.obio_name_sessions(self.ssl, name, len(name), of_session))
 
     def _name_server(self, name: str, send: bool, verify: bool, flags: int) -> bool:
-        """Send this name, and as a new client that verifies none verify it with these flags, if it is a usual one.
+        """Send this name, and where nothing depends on what is demanded verify it with these flags, if it is usual.
 
-        Whether that was done; where it was not, there is another way, which knows all names and says what is wrong.
+        Nothing does on a new connection that is no server yet; it must verify no host. Whether that was done; where it
+        was not, there is another way, which knows all names and says what is wrong.
         """
         with self._guard:
-            encoded = name.encode()
-            return bool(lib.obio_name_server(self.ssl, encoded, len(encoded), send, verify, flags))
+            encoded, later = name.encode(), verify and not self._has_role
+            how = lib.OBIO_VERIFY_LATER if later else lib.OBIO_VERIFY if verify else lib.OBIO_LET
+            done = bool(lib.obio_name_server(self.ssl, encoded, len(encoded), send, how, flags))
+            self._is_named |= done and later  # a server's sessions will be for that
+            return done
 
     def _resume(self, address: int, travelled: bool) -> bool:
         """Offer a copy of the session there, which may have travelled; the caller has the guard."""

@@ -151,7 +151,7 @@ static PyObject *face_set_tlsext_host_name(engine_object *self, PyObject *const 
     if (is_plain(self, count, names, 1) && obio_is_data(arguments[0], 1)) {
         if (obio_enter(self) < 0)
             return NULL;
-        done = obio_name_server(self->core.ssl, PyBytes_AsString(arguments[0]), (size_t)PyBytes_Size(arguments[0]), 1, 0, 0);
+        done = obio_name_server(self->core.ssl, PyBytes_AsString(arguments[0]), (size_t)PyBytes_Size(arguments[0]), 1, OBIO_LET, 0);
         obio_leave_clean(self);
     }
     if (done)

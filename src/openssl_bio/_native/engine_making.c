@@ -272,7 +272,7 @@ static int begin_with(engine_object *self, const maker_object *maker, PyObject *
         PyErr_Clear();
         return 0;
     }
-    if (!obio_name_server(self->core.ssl, text, (size_t)size, 1, verify, (unsigned)bits))
+    if (!obio_name_server(self->core.ssl, text, (size_t)size, 1, verify ? OBIO_VERIFY : OBIO_LET, (unsigned)bits))
         return 0;
     if (PyObject_SetAttr((PyObject *)self, maker->state->name[OBIO_SERVER_HOSTNAME], name) < 0)
         return -1;
@@ -299,6 +299,7 @@ static int begin(engine_object *self, const maker_object *maker, PyObject *conte
 
     if (given[SERVER_SIDE] == Py_True) {
         SSL_set_accept_state(self->core.ssl);
+        self->has_role = 1;
         return PyObject_SetAttr((PyObject *)self, maker->state->name[OBIO_SERVER_SIDE], Py_True);
     }
     none = obio_method_become_client(self, NULL);

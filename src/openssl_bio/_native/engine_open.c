@@ -302,10 +302,11 @@ static PyObject *become(engine_object *self, int server)
         answer = obio_call((PyObject *)self, "_refuse_role", NULL);
     } else if (server) {
         SSL_set_accept_state(self->core.ssl);
+        self->has_role = 1;
         answer = PyBool_FromLong(self->named);
     } else {
         SSL_set_connect_state(self->core.ssl);
-        self->named = 1;
+        self->has_role = self->named = 1;
         if (obio_name_sessions(self->core.ssl, (const unsigned char *)"", 0, 1))
             answer = Py_NewRef(Py_None);
         else
@@ -355,7 +356,7 @@ PyObject *obio_method_name_server(engine_object *self, PyObject *const *argument
     unsigned long flags;
     const char *name;
     Py_ssize_t size;
-    int done;
+    int verify, done;
 
     if (count != 4) {
         PyErr_SetString(PyExc_TypeError, "_name_server takes a name, two truths and flags");
@@ -366,8 +367,10 @@ PyObject *obio_method_name_server(engine_object *self, PyObject *const *argument
     flags = PyLong_AsUnsignedLong(arguments[3]);
     if ((flags == (unsigned long)-1 && PyErr_Occurred()) || obio_enter(self) < 0)
         return NULL;
-    done = obio_name_server(self->core.ssl, name, (size_t)size, arguments[1] == Py_True, arguments[2] == Py_True,
-                            (unsigned)flags);
+    verify = arguments[2] != Py_True ? OBIO_LET : self->has_role ? OBIO_VERIFY : OBIO_VERIFY_LATER;
+    done = obio_name_server(self->core.ssl, name, (size_t)size, arguments[1] == Py_True, verify, (unsigned)flags);
+    if (done && verify == OBIO_VERIFY_LATER) /* a server's sessions will be for that */
+        self->named = 1;
     obio_leave_clean(self);
     return PyBool_FromLong(done);
 }

@@ -347,25 +347,25 @@ static int is_plain_name(const char *name, size_t size)
     return letters;
 }
 
-/* A client of which nothing depends on what it demands of its server: no handshake, and no session that is offered. */
-static int is_new_client(SSL *ssl)
+/* Whether nothing depends on what it demands of its peer: no handshake, no session to offer, none of a server's. */
+static int is_new(SSL *ssl, int has_role)
 {
-    return SSL_in_before(ssl) && !SSL_is_server(ssl) && SSL_get_session(ssl) == NULL;
+    return SSL_in_before(ssl) && SSL_get_session(ssl) == NULL && !(has_role && SSL_is_server(ssl));
 }
 
 /*
- * Let a connection send this name, and a new client that verifies no host and address verify it, where the name is as
+ * Let a connection send this name, and one that is new and verifies no host and address verify it, where the name is as
  * most are.  Returns 1, or 0 with the error queue empty: who knows all kinds of names and connections has to do it then,
  * or to say why it cannot be done.
  */
 int obio_name_server(SSL *ssl, const char *name, size_t size, int send, int verify, unsigned flags)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    int done = is_plain_name(name, size) && (!verify || is_new_client(ssl));
+    int done = is_plain_name(name, size) && (verify == OBIO_LET || is_new(ssl, verify == OBIO_VERIFY));
 
     if (done && send)
         done = SSL_set_tlsext_host_name(ssl, name) == 1;
-    if (done && verify) {
+    if (done && verify != OBIO_LET) {
         X509_VERIFY_PARAM_set_hostflags(param, flags);
         done = X509_VERIFY_PARAM_set1_host(param, name, size);
     }

@@ -35,6 +35,7 @@ typedef struct {
         PyObject *arguments, *attributes;
     } wanting;
     ATOMIC int direct;   /* the face's calls work on memory alone */
+    int has_role;        /* the SSL was made a client, or a server */
     int named;           /* the SSL was given a session id context, as of a client, or for a demand of its own */
     int stuck;           /* a record was not written, so none may follow */
     int untouched;       /* this operation has not entered libssl */
