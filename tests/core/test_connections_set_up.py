@@ -45,6 +45,24 @@ def test_subclasses_may_have_set_something_before(client: SSL.Context) -> None:
                 one.__init__(client)  # type: ignore[misc]
 
 
+def test_what_is_no_context(client: SSL.Context) -> None:
+    """Whatever it says of attributes that it does not have."""
+
+    class Strange:
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        def __getattr__(self, name: str) -> Any:
+            raise self.error
+
+    wrong: tuple[Any, ...] = (None, 5, SSL.Context, Strange(AttributeError()), Strange(KeyError()), Strange(OSError()))
+    for one in (*wrong, *wrong):
+        for arguments in ((one,), (one, None)):
+            with pytest.raises(TypeError, match="context must be a Context instance"):
+                SSL.Connection(*arguments)
+        SSL.Connection(client)
+
+
 def test_ssl_object_is_initialised_by_nobody() -> None:
     context = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
     one = context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="example.test")

@@ -165,6 +165,8 @@ def test_how_it_may_be_called(ca: Identity, server_identity: Identity) -> None:
         assert client.wrap_bio(outgoing=a, incoming=b, server_hostname="localhost").server_hostname == "localhost"
         assert client.wrap_bio(a, b, server_hostname=b"localhost").server_hostname == "localhost"
         assert client.wrap_bio(a, b, server_hostname="bücher.test").server_hostname == "xn--bcher-kva.test"
+        with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+            client.wrap_bio(a, b, server_hostname="\N{SOFT HYPHEN}")  # of which nothing is left
         assert server.wrap_bio(a, b, 1).server_side
         refused: list[tuple[Any, tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
             (client, (), {}, TypeError, "missing 2 required positional arguments"),

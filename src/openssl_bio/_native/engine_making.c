@@ -130,8 +130,8 @@ static maker_object *maker_of(PyObject *context)
     maker_object *maker;
     int current;
 
-    if (found == NULL) { /* it is no context */
-        if (PyErr_ExceptionMatches(PyExc_AttributeError))
+    if (found == NULL) { /* it is no context, whatever its class says of attributes that it does not have */
+        if (PyErr_ExceptionMatches(PyExc_Exception))
             PyErr_Clear();
         return NULL;
     }
@@ -221,9 +221,18 @@ static int is_bio(const maker_object *maker, PyObject *object)
     return (PyObject *)Py_TYPE(object) == maker->bio ? 1 : obio_is_pythons(maker->state, object);
 }
 
-static int is_name(PyObject *given)
+/* Of a name outside ASCII nothing may be left. */
+static int is_plain_name(PyObject *given)
 {
-    return PyUnicode_CheckExact(given) && PyUnicode_GetLength(given) > 0;
+    Py_ssize_t size;
+
+    if (!PyUnicode_CheckExact(given))
+        return 0;
+    if (PyUnicode_AsUTF8AndSize(given, &size) == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    return size > 0 && size == PyUnicode_GetLength(given);
 }
 
 /* Whether the maker can make what is asked for; -1 with an exception set. */
@@ -235,7 +244,7 @@ static int can_make(const maker_object *maker, PyObject *context, PyObject *cons
         return 0;
     if (server ? named || !(maker->kinds & FOR_SERVERS) : !(maker->kinds & FOR_CLIENTS))
         return 0;
-    if (named ? !is_name(given[SERVER_HOSTNAME]) : !server && !(maker->kinds & WITHOUT_NAME))
+    if (named ? !is_plain_name(given[SERVER_HOSTNAME]) : !server && !(maker->kinds & WITHOUT_NAME))
         return 0;
     fits = has(context, maker->state->name[OBIO_SSLOBJECT_CLASS], maker->connection);
     if (fits == 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 from openssl_bio._core._lib import CData
 from openssl_bio._core.connection import ConnectionCore
+from openssl_bio._core.guard import INITIALISED_BEFORE
 from openssl_bio._core.view_classes import ConnectionView, ContextView, share
 from openssl_bio._core.views import register
 from openssl_bio.pyopenssl._connection import Connection
@@ -23,6 +24,10 @@ class _ConnectionView(ConnectionView, Connection):  # type: ignore[override]  # 
 
     _socket: Any = None
     _app_data: Any = None
+
+    def __init__(self, *_arguments: object, **_options: object) -> None:
+        """RuntimeError: a view is of a connection that there is."""
+        raise RuntimeError(INITIALISED_BEFORE)
 
 
 class _ContextView(ContextView, Context):  # type: ignore[override]  # the same
