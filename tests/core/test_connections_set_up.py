@@ -15,6 +15,12 @@ from tests.helpers import Identity, Pair, client_context, context_of, server_con
 NOT_INITIALISED = "the connection was not initialised"
 
 
+def test_documentation() -> None:
+    """Of what is in C, too, where the class says all there is to say."""
+    assert not SSL.Connection.__init__.__doc__
+    assert SSL.Connection.send.__doc__.startswith("Seal data")  # type: ignore[union-attr]
+
+
 def test_initialised_twice(client: SSL.Context, server: SSL.Context) -> None:
     """The second time is refused, whatever it is given, and nothing is replaced."""
     pair = Pair(client, server).handshake()

@@ -115,7 +115,7 @@ def serve(face: type, names: Iterable[str]) -> None:
         setattr(face, name, _method(face, name, documentation))
     for name in names:
         own = next(vars(one)[name] for one in face.__mro__ if name in vars(one))
-        served = _method(face, name, f"{name}{_plain_signature(own)}\n--\n\n{own.__doc__}")
+        served = _method(face, name, f"{name}{_plain_signature(own)}\n--\n\n{own.__doc__ or ''}")
         for alias in [name, *(alias for alias, value in vars(face).items() if value is own)]:
             setattr(face, alias, served)
         setattr(face, f"_python_{name}", own)
