@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -122,23 +124,33 @@ def test_class_of_connections(ca: Identity) -> None:
     assert Own.created == 4
 
 
-def test_subclass_that_has_a_property(ca: Identity) -> None:
+class Asked:
+    """A descriptor that only knows what to say of objects."""
+
+    def __get__(self, context: Any, kind: type) -> bool:
+        context.asked += 1
+        return False
+
+    def __set__(self, context: Any, value: object) -> None:
+        raise AssertionError
+
+
+def ask(context: Any) -> bool:
+    context.asked += 1
+    return False
+
+
+@pytest.mark.parametrize("kind", [property(ask), Asked()], ids=["property", "descriptor"])
+def test_subclass_that_has_a_property(kind: Any) -> None:
     """A subclass's own ``check_hostname`` is asked for each connection."""
 
     class Lax(stdlib.SSLContext):
-        @property
-        def check_hostname(self) -> bool:
-            return bool(asked.append(1))
+        check_hostname, asked = kind, 0
 
-        @check_hostname.setter
-        def check_hostname(self, value: object) -> None:
-            raise AssertionError
-
-    asked: list[int] = []
-    context = Lax(ssl.PROTOCOL_TLS_CLIENT)
+    context: Any = type("Sub", (Lax,), {})(ssl.PROTOCOL_TLS_CLIENT)
     for count in (1, 2, 3):
         assert made(context).server_hostname is None
-        assert len(asked) == count
+        assert context.asked == count
 
 
 def test_both_faces_take_turns(client: SSL.Context, ca: Identity) -> None:
@@ -196,6 +208,45 @@ def test_name_of_which_nothing_is_left(ca: Identity) -> None:
         refusals.add(str(refusal.value))
         made(context, server_hostname="localhost")
     assert len(refusals) == 1
+
+
+FACES: Any = pytest.mark.parametrize(
+    ("new", "connect"),
+    [
+        (lambda: stdlib.SSLContext(ssl.PROTOCOL_TLS_SERVER), lambda context: made(context, server_side=True)),
+        (lambda: SSL.Context(SSL.TLS_METHOD), SSL.Connection),
+        (lambda: SSL.Context(SSL.DTLS_METHOD), SSL.Connection),
+    ],
+    ids=["stdlib", "SSL", "DTLS"],
+)
+
+
+@FACES
+def test_a_context_that_made_connections_is_freed(new: Any, connect: Any) -> None:
+    """At once, with the last of them, and without the collector."""
+    context = new()
+    gc.collect()
+    gc.disable()
+    try:
+        freed = weakref.ref(context)
+        connections = [connect(context) for _ in range(3)]
+        del context
+        assert freed() is not None
+        del connections
+        assert freed() is None
+    finally:
+        gc.enable()
+
+
+@FACES
+def test_a_context_whose_callback_knows_it_is_collected(new: Any, connect: Any) -> None:
+    context = new()
+    context.set_client_hello_callback(lambda *_arguments, kept=context: kept.session_stats())
+    freed = weakref.ref(context)
+    context.latest = [connect(context) for _ in range(3)]
+    del context
+    gc.collect()
+    assert freed() is None
 
 
 def test_settings_that_other_threads_change(ca: Identity) -> None:
