@@ -6,7 +6,8 @@
  * changes what is trusted is looked at here, as it is there.  The faces' own methods, in Python, make what the maker
  * cannot: it is for plain arguments alone.
  *
- * A maker does not change.  Its context owns it, so it does not own its context.
+ * A maker does not change, while it is being collected neither: like a tuple it leaves that to what it is a part of, the
+ * dict of its context.  That owns it, so it does not own its context.
  */
 #include <Python.h>
 
@@ -44,26 +45,19 @@ static int maker_traverse(maker_object *self, visitproc visit, void *arg)
     return 0;
 }
 
-static int maker_clear(maker_object *self)
-{
-    self->ctx = NULL;
-    Py_CLEAR(self->generation);
-    Py_CLEAR(self->demand);
-    Py_CLEAR(self->trust);
-    Py_CLEAR(self->store);
-    Py_CLEAR(self->want_read);
-    Py_CLEAR(self->lost);
-    Py_CLEAR(self->connection);
-    Py_CLEAR(self->bio);
-    return 0;
-}
-
 static void maker_dealloc(maker_object *self)
 {
     PyTypeObject *type = Py_TYPE((PyObject *)self);
 
     PyObject_GC_UnTrack(self);
-    maker_clear(self);
+    Py_DECREF(self->generation);
+    Py_DECREF(self->demand);
+    Py_DECREF(self->trust);
+    Py_DECREF(self->store);
+    Py_DECREF(self->want_read);
+    Py_DECREF(self->lost);
+    Py_DECREF(self->connection);
+    Py_DECREF(self->bio);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
@@ -72,7 +66,6 @@ static PyType_Slot maker_slots[] = {
     {Py_tp_doc, "What the connections that a context makes have in common."},
     {Py_tp_dealloc, maker_dealloc},
     {Py_tp_traverse, maker_traverse},
-    {Py_tp_clear, maker_clear},
     {0, NULL},
 };
 
