@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -264,20 +265,28 @@ def test_level_without_verification_changes_nothing(version: int, server: SSL.Co
     assert pair.handshake().client.session_reused()
 
 
-def change_at(context: SSL.Context, point: int) -> bool:
-    """Make a connection, and change what the context trusts at one point of that; whether there is such a point."""
-    store, points = context.get_cert_store(), itertools.count()
+def interrupted(work: Callable[[], object], act: Callable[[], object], point: int) -> bool:
+    """Work, and act at one point of that, as a signal's handler may; whether there is such a point."""
+    points = itertools.count()
 
     def count(*_event: object) -> None:
         if next(points) == point:
-            store.set_flags(crypto.X509StoreFlags.POLICY_CHECK)
+            act()
 
     sys.setprofile(count)
     try:
-        SSL.Connection(context)
+        work()
     finally:
         sys.setprofile(None)
     return next(points) > point
+
+
+def change_at(context: SSL.Context, point: int) -> bool:
+    """Make a connection, and change what the context trusts at one point of that; whether there is such a point."""
+    store = context.get_cert_store()
+    return interrupted(
+        lambda: SSL.Connection(context), lambda: store.set_flags(crypto.X509StoreFlags.POLICY_CHECK), point
+    )
 
 
 def test_trust_that_changes_while_a_connection_is_made(
@@ -298,3 +307,47 @@ def test_trust_that_changes_while_a_connection_is_made(
         if not there_is_one:
             break
     assert sessions_refused > 10
+
+
+def test_connection_that_is_made_inside_a_setter(version: int, server: SSL.Context) -> None:
+    """What comes after the setter is as it says: a session without verification is not resumed where there is one."""
+    for point in itertools.count():
+        client = context_of(version)
+        session = Pair(client, server).handshake().client.get_session()
+        there_is_one = interrupted(
+            lambda client=client: client.set_verify(SSL.VERIFY_PEER),  # type: ignore[misc]
+            lambda client=client: SSL.Connection(client),  # type: ignore[misc]
+            point,
+        )
+        for _ in range(2):
+            with pytest.raises(ValueError, match="have changed since the session was made"):
+                SSL.Connection(client).set_session(session)
+        if not there_is_one:
+            break
+    assert point > 10
+
+
+def test_setter_that_is_interrupted_by_making_a_connection() -> None:
+    """What can be set takes effect, and nothing of what is refused."""
+
+    def change() -> None:
+        context.verify_mode = stdlib.CERT_REQUIRED
+        context.keylog_callback = None
+        with pytest.raises(stdlib.SSLError):
+            context.set_ciphers("none of this name")
+
+    def connect() -> stdlib.SSLObject:
+        return context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_side=True)
+
+    for point in itertools.count():
+        context = stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER)
+        context.keylog_callback = print
+        ciphers = connect().get_ciphers()
+        there_is_one = interrupted(change, connect, point)
+        for _ in range(2):
+            one = connect()
+            assert (one.verify_mode, one.keylog_callback) == (stdlib.CERT_REQUIRED, None)
+            assert one.get_ciphers() == ciphers
+        if not there_is_one:
+            break
+    assert point > 100

@@ -10,7 +10,8 @@ new generation takes over the ticket keys and the cached sessions of the one bef
 resumption, unless the settings of trust or verification changed, or the security level rose: what was verified then is
 not verified now.
 
-Invariants: ``_generation`` is None or agrees with ``_settings``; no user code runs while the guard is held.
+Invariants: ``_generation`` is None or agrees with ``_settings``; no user code runs while the guard is held, but for what
+can run anywhere: a signal's handler, and what the cyclic collector finalizes.
 """
 
 from __future__ import annotations
@@ -313,7 +314,7 @@ class ContextCore(TwinSettings):
             try:
                 apply(present.ctx)
             except BaseException:
-                if previous.used:
+                if present is not previous and self._generation is present:
                     self._replace(previous)
                 else:
                     self._drop()
@@ -323,6 +324,8 @@ class ContextCore(TwinSettings):
             self._callbacks.update(callbacks or {})
             present.callbacks.update(callbacks or {})
             self._trust_changed |= trust
+            if present.used or self._generation is not present:
+                self._drop()  # a signal's handler, or a finalizer, has used the context here, or set something
 
     # -- what setting means for a context (see `twins`) -------------------------------------------------------------
 
@@ -378,9 +381,9 @@ class ContextCore(TwinSettings):
                 settings = {key: setting for key, setting in self._settings.items() if key != name}
                 callbacks = {key: callback for key, callback in self._callbacks.items() if key != name}
                 store, identity = self._trust.pointer, self._identity
-                self._replace(Generation(self._new_ctx(store, identity, settings), store, identity, callbacks))
-                self._settings, self._callbacks = settings, dict(callbacks)
-                self._stand_in = None
+                generation = Generation(self._new_ctx(store, identity, settings), store, identity, callbacks)
+                self._settings, self._callbacks, self._stand_in = settings, dict(callbacks), None
+                self._replace(generation)
 
     def use_trust_store(self, store: TrustStore) -> None:
         """Trust what a `TrustStore` does now, and nothing else; TypeError if it is none.
