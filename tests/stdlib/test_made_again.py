@@ -153,6 +153,19 @@ def test_subclass_that_has_a_property(kind: Any) -> None:
         assert context.asked == count
 
 
+def test_subclass_that_sets_something_when_it_is_asked_for_its_class() -> None:
+    class Own(stdlib.SSLContext):
+        @property
+        def sslobject_class(self) -> Any:
+            self.post_handshake_auth = not self.post_handshake_auth
+            return stdlib.SSLObject
+
+    context = Own(ssl.PROTOCOL_TLS_CLIENT)
+    for _ in range(4):
+        wanted = not context.post_handshake_auth
+        assert made(context, server_hostname="localhost").post_handshake_auth is wanted
+
+
 def test_both_faces_take_turns(client: SSL.Context, ca: Identity) -> None:
     """One context makes connections of either face, whichever made the first."""
     seen: Any = SSL.Connection(client, None).ssl_object.context

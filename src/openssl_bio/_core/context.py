@@ -10,7 +10,7 @@ new generation takes over the ticket keys and the cached sessions of the one bef
 resumption, unless the settings of trust or verification changed, or the security level rose: what was verified then is
 not verified now.
 
-Invariants: ``_generation`` is None or agrees with ``_settings``; no user code runs while the guard is held, but for what
+Invariants: ``_generation`` is None or agrees with ``_settings``; no user code runs while the guard is held, except what
 can run anywhere: a signal's handler, and what the cyclic collector finalizes.
 """
 

@@ -119,9 +119,12 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
     # -- connections ------------------------------------------------------------------------------------------------
 
     def _new_maker(self, generation: Generation) -> Any:
-        # A subclass may say for itself whether names are checked, and its way may not stand to be read of the class.
-        says = next(owner for owner in type(self).__mro__ if "check_hostname" in vars(owner))
-        if says is not SSLContext or self._post_handshake_auth or self._session_cache is not None:
+        if self._post_handshake_auth or self._session_cache is not None:
+            return None
+        # A subclass may say for itself whether names are checked, and set something when it is asked for its class.
+        if _defined(self, "check_hostname") is not _CHECK_HOSTNAME:
+            return None
+        if not isinstance(_defined(self, "sslobject_class"), type):
             return None
         plain = Plain.CLIENTS if self._protocol is not c.PROTOCOL_TLS_SERVER else 0
         plain |= Plain.SERVERS if self._protocol is not c.PROTOCOL_TLS_CLIENT else 0
@@ -333,3 +336,11 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
 
 
 shadow(SSLContext, ssl.SSLContext)
+
+
+_CHECK_HOSTNAME = vars(SSLContext)["check_hostname"]
+
+
+def _defined(context: SSLContext, name: str) -> object:
+    """What the context's class has by this name; a descriptor is not asked, which may only know objects."""
+    return next(vars(owner)[name] for owner in type(context).__mro__ if name in vars(owner))
