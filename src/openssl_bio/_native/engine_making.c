@@ -313,7 +313,7 @@ static int begin(engine_object *self, const maker_object *maker, PyObject *conte
     return begin_with_any(self, maker, context, given[SERVER_HOSTNAME]) < 0 ? -1 : 0;
 }
 
-static PyObject *make(const maker_object *maker, PyObject *context, PyObject *const *given)
+static PyObject *make_one(const maker_object *maker, PyObject *context, PyObject *const *given)
 {
     PyTypeObject *type = (PyTypeObject *)maker->connection;
     PyObject *made = ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
@@ -334,7 +334,7 @@ PyObject *obio_face_wrap_bio(PyObject *context, PyObject *const *arguments, Py_s
     int able = maker == NULL ? 0 : can_make(maker, context, given);
 
     if (able == 1)
-        made = make(maker, context, given);
+        made = make_one(maker, context, given);
     else if (!PyErr_Occurred())
         made = obio_in_python(context, "_python_wrap_bio", arguments, count, names);
     Py_XDECREF((PyObject *)maker);
