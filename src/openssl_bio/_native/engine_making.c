@@ -124,7 +124,7 @@ static maker_object *maker_of(PyObject *context)
     int current;
 
     if (found == NULL) { /* it is no context, whatever its class says of attributes that it does not have */
-        if (PyErr_ExceptionMatches(PyExc_Exception))
+        if (PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError))
             PyErr_Clear();
         return NULL;
     }
