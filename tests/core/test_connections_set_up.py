@@ -351,3 +351,26 @@ def test_setter_that_is_interrupted_by_making_a_connection() -> None:
         if not there_is_one:
             break
     assert point > 100
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_setter_inside_of_making_a_connection(role: str) -> None:
+    """The connections that are made from then on are as it says."""
+
+    def connect() -> stdlib.SSLObject:
+        side: Any = {"server_side": True} if role == "server" else {"server_hostname": "localhost"}
+        return context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), **side)
+
+    def change() -> None:
+        context.options |= stdlib.OP_NO_TICKET
+        context.post_handshake_auth = True
+
+    for point in itertools.count():
+        context = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT if role == "client" else stdlib.PROTOCOL_TLS_SERVER)
+        there_is_one = interrupted(connect, change, point)
+        for _ in range(2):
+            one = connect()
+            assert (bool(one.options & stdlib.OP_NO_TICKET), one.post_handshake_auth) == (there_is_one, there_is_one)
+        if not there_is_one:
+            break
+    assert point > 50

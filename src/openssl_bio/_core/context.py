@@ -225,11 +225,13 @@ class ContextCore(TwinSettings):
             self._trust_changed |= self._last_used is not None and self._last_used.store != store
             generation = self._serving(store)
             self._take_into_use(generation)
+            generation.trust = original_of(self)._trust
+            plain = self._original is None and not generation.is_told_to_each
             if generation is self._generation:
-                generation.trust = original_of(self)._trust
-                plain = self._original is None and not generation.is_told_to_each
-                self._maker = self._new_maker(generation) if plain else None
                 self._served = generation
+                made = self._new_maker(generation) if plain else None
+                if self._served is generation:  # a signal's handler may have set something meanwhile
+                    self._maker = made
             return generation
 
     def _trust_in(self, store: CData) -> None:
