@@ -165,12 +165,13 @@ static PyObject *peer_der(SSL *ssl)
 /* The certificate in DER; of one that was not verified a dict without anything. */
 static PyObject *peer_to_tell(SSL *ssl)
 {
-    PyObject *data = peer_der(ssl);
+    X509 *certificate;
 
-    if (data == NULL || SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER)
-        return data;
-    Py_DECREF(data);
-    return PyDict_New();
+    if (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER || !SSL_is_init_finished(ssl))
+        return peer_der(ssl);
+    certificate = SSL_get1_peer_certificate(ssl);
+    X509_free(certificate);
+    return certificate == NULL ? NULL : PyDict_New();
 }
 
 PyObject *obio_face_getpeercert(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
