@@ -92,6 +92,49 @@ def test_both_speak_afterwards(contexts: tuple[Any, Any], session: Any, face: Fa
     assert pair.client.read(100) == b"answer"
 
 
+READS: dict[str, Any] = {
+    "read": lambda server: server.read(1000),
+    "read into": lambda server: (
+        server.read(1000, bytearray(1000)) if isinstance(server, ssl.SSLObject) else server.recv_into(bytearray(1000))
+    ),
+    "one call": lambda server: server.receive_data(b""),
+    "look": lambda server: server.recv(1000, socket.MSG_PEEK),
+}
+
+
+@pytest.mark.parametrize("size", [97, 100])
+@pytest.mark.parametrize("how", READS)
+def test_what_is_left_of_it_is_nothing_else(
+    how: str, size: int, contexts: tuple[Any, Any], session: Any, face: Face
+) -> None:
+    """A server that reads the rest in another way would take it for what came after the handshake."""
+    pair = face.pair(*contexts, session)
+    if how == "look" and isinstance(pair.server, ssl.SSLObject):
+        pytest.skip("an SSLObject cannot look at data that stays where it is")
+    for _ in range(2):
+        pair.client.write_early_data(b"early" * 20)
+    carried(pair)
+    assert pair.server.read_early_data(size) == (b"early" * 20)[:size]
+    for _ in range(2):
+        with pytest.raises((SSL.Error, ssl.SSLError), match="unexpected record"):
+            READS[how](pair.server)
+
+
+@pytest.mark.parametrize("how", ["read", "one call"])
+def test_reading_goes_on_with_the_handshake(how: str, contexts: tuple[Any, Any], session: Any, face: Face) -> None:
+    """Where all of it was read that came."""
+    pair = face.pair(*contexts, session)
+    pair.client.write_early_data(b"early")
+    carried(pair)
+    assert early(pair.server) == b"early"
+    with suppress(*WANT_READ):
+        assert READS[how](pair.server) == b""
+    pair.handshake()
+    pair.client.write(b"late")
+    carried(pair)
+    assert READS[how](pair.server) == b"late"
+
+
 def test_off_by_default(face: Face, ca: Identity, server_identity: Identity) -> None:
     client, server = face.client("1.3", ca), face.server("1.3", server_identity)
     session = face.session(face.connect(client, server).client)

@@ -123,13 +123,15 @@ static void succeed(obio_engine *engine, size_t count, int only_data)
 void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
 {
     size_t total = 0, promised = engine->promised, got;
+    int result;
 
     obio_begin(&engine->outcome);
     engine->dry = engine->sealed = 0;
     engine->promised = 0;
+    result = engine->open ? 1 : obio_pass_early_data(engine->ssl);
     do {
-        int result = SSL_read_ex(engine->ssl, (char *)buffer + total, size - total, &got);
-
+        if (result > 0)
+            result = SSL_read_ex(engine->ssl, (char *)buffer + total, size - total, &got);
         if (result <= 0) {
             obio_conclude(engine->ssl, result, total, &engine->outcome);
             engine->dry = engine->outcome.ssl_error == SSL_ERROR_WANT_READ && has_run_dry(engine, 0);

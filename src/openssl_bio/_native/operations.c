@@ -136,17 +136,30 @@ int obio_handshake(SSL *ssl, obio_outcome *outcome)
 }
 
 /* Fill the buffer from as many records as there are.  A datagram is never joined with the next. */
+/*
+ * A server that has begun to read early data gets what is left of that from SSL_read(), too, as if it were what clients
+ * send after the handshake; but it may be a replay.  So the handshake goes on before anything is read, and libssl ends it
+ * where early data is left.  Returns what SSL_do_handshake() does, or 1.
+ */
+int obio_pass_early_data(SSL *ssl)
+{
+    return SSL_get_state(ssl) == TLS_ST_EARLY_DATA && SSL_is_server(ssl) ? SSL_do_handshake(ssl) : 1;
+}
+
 int obio_read(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome)
 {
     size_t total = 0, got = 0;
     int result;
 
     obio_begin(outcome);
-    do {
+    result = obio_pass_early_data(ssl);
+    while (result > 0 && total < size) {
         result = SSL_read_ex(ssl, (char *)buffer + total, size - total, &got);
         if (result > 0)
             total += got;
-    } while (result > 0 && total < size && !SSL_is_dtls(ssl));
+        if (SSL_is_dtls(ssl))
+            break;
+    }
     return obio_conclude(ssl, result, total, outcome);
 }
 
@@ -156,7 +169,9 @@ int obio_peek(SSL *ssl, void *buffer, size_t size, obio_outcome *outcome)
     int result;
 
     obio_begin(outcome);
-    result = SSL_peek_ex(ssl, buffer, size, &got);
+    result = obio_pass_early_data(ssl);
+    if (result > 0)
+        result = SSL_peek_ex(ssl, buffer, size, &got);
     return obio_conclude(ssl, result, result > 0 ? got : 0, outcome);
 }
 

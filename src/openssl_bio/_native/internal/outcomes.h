@@ -8,6 +8,7 @@
 
 #include "operations.h"
 
+int obio_pass_early_data(SSL *ssl);
 void obio_forget(obio_outcome *outcome);
 void obio_begin(obio_outcome *outcome);
 int obio_conclude(SSL *ssl, int result, size_t count, obio_outcome *outcome);
