@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from openssl_bio import SSL, LoadError, MemorySessionStore, RedisTicketKeys, TicketKey, TicketKeys
 from tests import helpers
 from tests.core.scenarios import done_pair, full_pair
@@ -79,6 +81,8 @@ def sent_early(pair: Pair, _world: World) -> None:
     pair.client.write_early_data(b"early")
     pair.move()
     pair.server.read_early_data(5)
+    with pytest.raises(SSL.WantReadError):
+        pair.server.recv(5)
 
 
 class Knows:
