@@ -97,7 +97,6 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
     _app_data: Any = None
 
     def __init__(self, context: Context, socket: Any = None) -> None:
-        """Be a connection of ``context``, over memory or over ``socket``: see the class."""
         if not isinstance(context, Context):
             raise TypeError("context must be a Context instance")
         if socket is not None:
