@@ -131,7 +131,8 @@ def serve(plain):
             connection.sendall(b"hello")
     except OSError:
         pass  # what was recorded ends there
-    print(f"early: {data.decode()}", flush=True)
+    # In one piece: another thread may come between a text and the end that print() writes behind it.
+    print(f"early: {data.decode()}\\n", end="", flush=True)
 
 for _ in range(int(count)):
     threading.Thread(target=serve, args=[listening.accept()[0]]).start()
