@@ -93,10 +93,12 @@ def test_what_is_told_twice_is_nobody_elses(ca: Identity, server_identity: Ident
 
 def test_only_a_few_certificates_are_remembered(ca: Identity, tmp_path: Any) -> None:
     """What was told of a certificate stays true when it was forgotten meanwhile."""
-    from openssl_bio.stdlib._certificates import _MOST_TOLD, _told, peer_dict
+    from openssl_bio.stdlib._certificates import _told, peer_dict
 
+    most = _told.cache_parameters()["maxsize"]
+    assert most == 32
     ders = []
-    for number in range(_MOST_TOLD + 3):
+    for number in range(most + 3):
         folder = tmp_path / str(number)
         folder.mkdir()
         file = ca.issue(f"host {number}", folder, b"DNS:localhost").certificate_file
@@ -104,7 +106,7 @@ def test_only_a_few_certificates_are_remembered(ca: Identity, tmp_path: Any) -> 
     for _ in range(2):
         for number, der in enumerate(ders):
             assert peer_dict(der)["subject"] == ((("commonName", f"host {number}"),),)
-            assert len(_told) <= _MOST_TOLD
+            assert _told.cache_info().currsize <= most
 
 
 def test_subclasses_are_asked(ca: Identity, server_identity: Identity) -> None:

@@ -6,6 +6,7 @@ Values of extensions are read from their DER, what has a name or a number in Ope
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from openssl_bio._core._lib import CData, ffi, lib
@@ -16,10 +17,6 @@ from openssl_bio.stdlib._der import children, elements
 from openssl_bio.stdlib._errors import SETUP_ERRORS
 
 __all__ = ["certificate_dict", "der", "name_of", "peer_dict"]
-
-# What was told of the peers' last certificates, by their DER; nothing in it can be changed but the dict.
-_told: dict[bytes, dict[str, Any]] = {}
-_MOST_TOLD = 32
 
 Name: TypeAlias = tuple[tuple[tuple[str, str], ...], ...]
 
@@ -39,12 +36,13 @@ def der(certificate: CData) -> bytes:
 
 def peer_dict(data: bytes) -> dict[str, Any]:
     """`certificate_dict` for DER, made once for what comes again: programs ask after each handshake."""
-    told = _told.get(data)
-    if told is None:
-        told = _told[data] = certificate_dict(load_certificate(data, False, SETUP_ERRORS, "the peer's certificate"))
-        for old in list(_told)[:-_MOST_TOLD]:  # each step is atomic, since threads share these
-            _told.pop(old, None)
-    return dict(told)
+    return dict(_told(data))
+
+
+@lru_cache(maxsize=32)
+def _told(data: bytes) -> dict[str, Any]:
+    """What is the same for everybody; nothing in it can be changed but the dict."""
+    return certificate_dict(load_certificate(data, False, SETUP_ERRORS, "the peer's certificate"))
 
 
 def certificate_dict(certificate: CData) -> dict[str, Any]:
