@@ -431,7 +431,10 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
                 self._errors.check(lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0), what)
 
     def _try_name(self, name: bytes, what: str) -> None:
-        """Raise what a connection would, whose name OpenSSL 4.0 has forgotten by the time it refuses another."""
+        """Raise what a connection would, whose name OpenSSL 4.0 has forgotten by the time it refuses another.
+
+        This can go when 4.0 is supported no more, if later ones look at a name before they forget the last.
+        """
         param = own(lib.X509_VERIFY_PARAM_new(), lib.X509_VERIFY_PARAM_free, self._errors, "X509_VERIFY_PARAM_new")
         self._errors.check(lib.X509_VERIFY_PARAM_set1_host(param, name, len(name)), what)
 
