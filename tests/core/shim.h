@@ -234,7 +234,6 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define Py_BuildValue(...) SHIM_PY(Py_BuildValue, NULL, Py_BuildValue(__VA_ARGS__))
 #define PyList_New(...) SHIM_PY(PyList_New, NULL, PyList_New(__VA_ARGS__))
 #define PyWeakref_NewRef(...) SHIM_PY(PyWeakref_NewRef, NULL, PyWeakref_NewRef(__VA_ARGS__))
-#define PyObject_SetAttr(...) SHIM_PY(PyObject_SetAttr, -1, PyObject_SetAttr(__VA_ARGS__))
 #undef PyObject_GC_New
 #define PyObject_GC_New(type, of) SHIM_PY(PyObject_GC_New, NULL, (type *)_PyObject_GC_New(of))
 #define PyList_Append(...) SHIM_PY(PyList_Append, -1, PyList_Append(__VA_ARGS__))

@@ -339,16 +339,14 @@ static PyMethodDef engine_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-#define PART(which) ((void *)(intptr_t)(which))
-
 static PyGetSetDef engine_attributes[] = {
     {"_direct", (getter)engine_direct, (setter)engine_set_direct,
      "Whether the face's calls work on memory alone, so that they may be served in C.", NULL},
-    {"_context", (getter)obio_get_part, (setter)obio_set_part, "Whose connection it is.", PART(OBIO_CONTEXT)},
+    {"_context", (getter)obio_get_part, (setter)obio_set_part, "Whose connection it is.", OBIO_PART(OBIO_CONTEXT)},
     {"_first_generation", (getter)obio_get_part, (setter)obio_set_part, "What it was made from.",
-     PART(OBIO_FIRST_GENERATION)},
-    {"_generation", (getter)obio_get_part, (setter)obio_set_part, "What it has of the context.", PART(OBIO_GENERATION)},
-    {"_demand", (getter)obio_get_part, (setter)obio_set_part, "What it demands of its peer.", PART(OBIO_DEMAND)},
+     OBIO_PART(OBIO_FIRST_GENERATION)},
+    {"_generation", (getter)obio_get_part, (setter)obio_set_part, "What it has of the context.", OBIO_PART(OBIO_GENERATION)},
+    {"_demand", (getter)obio_get_part, (setter)obio_set_part, "What it demands of its peer.", OBIO_PART(OBIO_DEMAND)},
     {"_is_made", (getter)engine_is_made, NULL, "Whether it is a connection.", NULL},
     {"_guard", (getter)obio_get_guard, NULL, "The lock of this connection.", NULL},
     {"_pending", (getter)obio_get_pending, NULL, "A list: what callbacks raised.", NULL},
@@ -398,12 +396,11 @@ static int module_exec(PyObject *module)
         if ((state->name[i] = PyUnicode_InternFromString(names[i])) == NULL)
             return -1;
     if (state->engine == NULL || state->guard == NULL || state->queue == NULL || state->foreign == NULL
-        || state->shared_ssl == NULL || state->pointer == NULL)
+        || state->maker == NULL || state->shared_ssl == NULL || state->pointer == NULL)
         return -1;
     if (PyModule_AddType(module, state->engine) < 0 || PyModule_AddType(module, state->guard) < 0)
         return -1;
-    if (state->maker == NULL || PyModule_AddType(module, state->foreign) < 0
-        || PyModule_AddType(module, state->pointer) < 0)
+    if (PyModule_AddType(module, state->foreign) < 0 || PyModule_AddType(module, state->pointer) < 0)
         return -1;
     return PyModule_AddType(module, state->queue);
 }

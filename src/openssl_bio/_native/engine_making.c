@@ -149,7 +149,7 @@ static int set_up(engine_object *self, const maker_object *maker, PyObject *cont
     if (obio_open(self, maker->state, maker->ctx, incoming, outgoing, maker->want_read, maker->lost) < 0)
         return -1;
     for (int part = 0; part < OBIO_PARTS; part++) /* a subclass may have set one before, by a name of its own */
-        obio_set_part(self, parts[part], (void *)(intptr_t)part);
+        obio_set_part(self, parts[part], OBIO_PART(part));
     return 0;
 }
 
@@ -214,8 +214,8 @@ static int is_bio(const maker_object *maker, PyObject *object)
     return (PyObject *)Py_TYPE(object) == maker->bio ? 1 : obio_is_pythons(maker->state, object);
 }
 
-/* Of a name outside ASCII nothing may be left. */
-static int is_plain_name(PyObject *given)
+/* Of a name outside ASCII nothing may be left when it is encoded: such are named in Python. */
+static int is_ascii_name(PyObject *given)
 {
     Py_ssize_t size;
 
@@ -237,7 +237,7 @@ static int can_make(const maker_object *maker, PyObject *context, PyObject *cons
         return 0;
     if (server ? named || !(maker->kinds & FOR_SERVERS) : !(maker->kinds & FOR_CLIENTS))
         return 0;
-    if (named ? !is_plain_name(given[SERVER_HOSTNAME]) : !server && !(maker->kinds & WITHOUT_NAME))
+    if (named ? !is_ascii_name(given[SERVER_HOSTNAME]) : !server && !(maker->kinds & WITHOUT_NAME))
         return 0;
     fits = has(context, maker->state->name[OBIO_SSLOBJECT_CLASS], maker->connection);
     if (fits == 1)
@@ -252,7 +252,7 @@ static int demand(engine_object *self, const maker_object *maker, PyObject *name
 
     if (demand == NULL)
         return -1;
-    obio_set_part(self, demand, (void *)(intptr_t)OBIO_DEMAND);
+    obio_set_part(self, demand, OBIO_PART(OBIO_DEMAND));
     Py_DECREF(demand);
     return 0;
 }
@@ -267,13 +267,8 @@ static int begin_with(engine_object *self, const maker_object *maker, PyObject *
     Py_ssize_t size;
 
     Py_XDECREF(flags);
-    if (PyErr_Occurred())
+    if (PyErr_Occurred() || (text = PyUnicode_AsUTF8AndSize(name, &size)) == NULL)
         return -1;
-    text = PyUnicode_AsUTF8AndSize(name, &size);
-    if (text == NULL) { /* it has half a character */
-        PyErr_Clear();
-        return 0;
-    }
     if (!obio_name_server(self->core.ssl, text, (size_t)size, 1, verify ? OBIO_VERIFY : OBIO_LET, (unsigned)bits))
         return 0;
     if (PyObject_SetAttr((PyObject *)self, maker->state->name[OBIO_SERVER_HOSTNAME], name) < 0)

@@ -73,6 +73,8 @@ PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *argume
 PyObject *obio_method_name_server(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+/* Which part, as what Python's getters and setters are given. */
+#define OBIO_PART(which) ((void *)(intptr_t)(which))
 PyObject *obio_get_part(engine_object *self, void *which);
 int obio_set_part(engine_object *self, PyObject *value, void *which);
 PyObject *obio_get_guard(engine_object *self, void *unused);
