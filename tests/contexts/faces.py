@@ -40,6 +40,10 @@ class Face(ABC):
         """A pair, with ``client``, ``server`` and ``handshake()``."""
 
     @abstractmethod
+    def pair_for(self, client: Any, server: Any, host: str) -> Any:
+        """A pair whose client verifies this host."""
+
+    @abstractmethod
     def trust(self, context: Any, *trusted: Issued) -> None:
         """Trust more."""
 
@@ -77,6 +81,11 @@ class PyOpenSSL(Face):
     def pair(self, client: Any, server: Any) -> Any:
         return helpers.Pair(client, server)
 
+    def pair_for(self, client: Any, server: Any, host: str) -> Any:
+        pair = helpers.Pair(client, server)
+        pair.client.set_verify_host(host)
+        return pair
+
     def sent(self, connection: Any) -> list[bytes]:
         return [x.to_cryptography().public_bytes(Encoding.DER) for x in connection.get_peer_cert_chain() or []]
 
@@ -107,6 +116,10 @@ class Stdlib(Face):
 
     def pair(self, client: Any, server: Any) -> Any:
         return stdlib_helpers.Pair(client, server)
+
+    def pair_for(self, client: Any, server: Any, host: str) -> Any:
+        client.check_hostname = True
+        return stdlib_helpers.Pair(client, server, server_hostname=host)
 
     def sent(self, connection: Any) -> list[bytes]:
         chain: list[bytes] = connection.get_unverified_chain()

@@ -67,9 +67,11 @@ class Issued:
         protection = BestAvailableEncryption(password)
         return pkcs12.serialize_key_and_certificates(b"a name", self.key, self.certificate, chain, protection)
 
-    def issue(self, name: str, *, kind: str = "ec", authority: bool = False, days: int = 30) -> Issued:
-        """A certificate that this one signed, for ``name`` and 127.0.0.1."""
-        return _issue(name, kind, authority, days, self)
+    def issue(
+        self, name: str, *, kind: str = "ec", authority: bool = False, days: int = 30, address: str = "127.0.0.1"
+    ) -> Issued:
+        """A certificate that this one signed, for ``name`` and an address."""
+        return _issue(name, kind, authority, days, self, address)
 
 
 @cache
@@ -91,7 +93,7 @@ def new_root(name: str = "a root", kind: str = "ec") -> Issued:
     return _issue(name, kind, True, 30, None)
 
 
-def _issue(name: str, kind: str, authority: bool, days: int, issuer: Issued | None) -> Issued:
+def _issue(name: str, kind: str, authority: bool, days: int, issuer: Issued | None, address: str = "") -> Issued:
     key = new_key(kind)
     now = datetime.datetime.now(datetime.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -106,7 +108,7 @@ def _issue(name: str, kind: str, authority: bool, days: int, issuer: Issued | No
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
     if not authority:
-        names: list[x509.GeneralName] = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names: list[x509.GeneralName] = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     signer = issuer.key if issuer else key
     digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()

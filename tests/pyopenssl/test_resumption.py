@@ -70,6 +70,8 @@ CLIENTS: list[tuple[Change, Change, str]] = [
     (host("example.test"), host("example.test"), ""),
     (host("example.test"), host("EXAMPLE.test"), ""),
     (host("127.0.0.1"), host("127.0.0.1"), ""),
+    (host("127.0.0.1"), host("localhost"), "verified for the host '127.0.0.1', and not for the host 'localhost'"),
+    (verify(PEER), host("127.0.0.1"), "verified for no host, and not for the host '127.0.0.1'"),
     (host("example.test"), verify(PEER), ""),
     (host("example.test"), host("localhost"), "verified for the host 'example.test', and not for the host 'localhost'"),
     (host("localhost"), host("127.0.0.1"), "verified for the host 'localhost', and not for the host '127.0.0.1'"),

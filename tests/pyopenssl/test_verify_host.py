@@ -54,6 +54,10 @@ def test_names_and_addresses_take_turns(client: SSL.Context, server: SSL.Context
         (["192.0.2.1", "localhost"], True),
         (["localhost", "127.0.0.1"], True),
         (["localhost", "192.0.2.1"], False),
+        (["127.0.0.1"], True),
+        (["127.0.0.1", "::1"], False),
+        (["::1", "127.0.0.1"], True),
+        (["::1", "localhost"], True),
         (["another.test", "127.0.0.1", "LOCALHOST"], True),
     ]
     for hosts, matches in turns:
@@ -94,12 +98,13 @@ def test_a_host_that_is_set_late(client: SSL.Context, server: SSL.Context) -> No
     assert late.client.get_session() is not None
 
 
+@pytest.mark.parametrize(("right", "wrong"), [("client.test", "other.test"), ("192.0.2.7", "192.0.2.8")])
 @pytest.mark.parametrize("first", ["host", "role", "neither"])
 def test_a_server_that_verifies_a_host_has_sessions_of_its_own(
-    ca: Identity, server_identity: Identity, client_identity: Identity, tmp_path: Path, version: int, first: str
+    ca: Identity, server_identity: Identity, tmp_path: Path, version: int, first: str, right: str, wrong: str
 ) -> None:
     """Whether it is told of the host or of its role first: what others verified less is not resumed."""
-    named = ca.issue("a client", tmp_path, b"DNS:client.test")
+    named = ca.issue("a client", tmp_path, b"DNS:client.test,IP:192.0.2.7")
     client, server = client_context(version, ca, named), server_context(version, server_identity, ca)
 
     def pair_of(session: SSL.Session | None, host: str | None) -> Pair:
@@ -119,11 +124,11 @@ def test_a_server_that_verifies_a_host_has_sessions_of_its_own(
         return pair.handshake()
 
     sessions = {}
-    for host in (None, "client.test"):
+    for host in (None, right):
         pair = pair_of(None, host)
         sessions[host] = pair.client.get_session()
     assert pair_of(sessions[None], None).client.session_reused()
-    assert pair_of(sessions["client.test"], "client.test").client.session_reused()
-    assert not pair_of(sessions[None], "client.test").client.session_reused()
+    assert pair_of(sessions[right], right).client.session_reused()
+    assert not pair_of(sessions[None], right).client.session_reused()
     with pytest.raises(SSL.Error):
-        pair_of(sessions[None], "other.test")
+        pair_of(sessions[None], wrong)

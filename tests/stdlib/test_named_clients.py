@@ -30,9 +30,13 @@ NAMES = {
         "1.2",
         "1.2.3",
         "1.2.3.4.5",
-        "256.1.1.1",
     ),
-    *("127.0.0.1", "1.2.3.4", "::1", "::ffff:1.2.3.4", "fe80::1%eth0", "[::1]", "a:b", "a:1"),
+    *("127.0.0.1", "1.2.3.4", "0.0.0.0", "255.255.255.255", "256.1.1.1", "1.1.1.256", "1.2.3.4a", "1.2.3.4/8"),
+    *("1.2.3.4\0", "1.2.3.4\0a", "::1\0", "::1\0a", "1.2.3.", ".1.2.3", "1..2.3"),
+    *("::", "::1", "1::", "1::8", "1:2:3:4:5:6:7:8", "0::1", "::01", "2001:db8::1", "2001:DB8::1", "2001:0db8::1"),
+    *("1:0:0:4:0:0:0:8", "1::4:0:0:0:8", "1:0:0:4::8", "1:2:3:4:5:6:7::", "::ffff:1.2.3.4", "::ffff:102:304"),
+    *("fe80::1%eth0", "[::1]", "a:b", "a:1", "1:", ":1", ":::", "1::2::3", "12345::", "::g", "::1/64"),
+    *("1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "1:2:3:4::5:6:7:8", "::1%eth0"),
     *("a_b", "_a", "*.a", "a b", " a", "a ", "a\t", "a/b", "a@b", "a\x7f", "!", "~a", "a\0", "a\0b", "\0"),
     *("", ".", "..", ".a", "a.", "a..", "a..b", "a.b.", "a.b..", "1.", "127.0.0.1."),
     *(LABEL, LABEL + "b", LABEL + ".", LABEL + ".b", "b." + LABEL, "b." + LABEL + "b", "b" * 62 + ".", LABEL + "b.c"),
@@ -176,7 +180,7 @@ def test_anything_true_means_verify(ca: Identity, server_identity: Identity) -> 
         assert bool(pair.outcome()) is is_refused
 
 
-@pytest.mark.parametrize("host", ["localhost", "1234", "127.0.0.1"])
+@pytest.mark.parametrize("host", ["localhost", "1234", "127.0.0.1", "::1"])
 def test_verification_is_turned_off_and_on(ca: Identity, tmp_path: Any, version: Any, host: str) -> None:
     """On one connection, before its handshake; the last word counts."""
     number = ssl.TLSVersion(version)
@@ -210,6 +214,20 @@ def test_sessions_are_for_the_host_that_was_verified(ca: Identity, server_identi
     free.client.check_hostname = False
     free.client.session = sessions["localhost"]
     assert free.handshake().client.session_reused
+
+
+def test_sessions_are_for_the_address_that_was_verified(ca: Identity, tmp_path: Any, version: Any) -> None:
+    """However it is written, and not for a name."""
+    number = ssl.TLSVersion(version)
+    issued = ca.issue("addresses", tmp_path, b"DNS:a.test,IP:2001:db8::1,IP:2001:db8::2")
+    client, server = client_context(ca, version=number), server_context(issued, version=number)
+    same = ("2001:db8::1", "2001:DB8::1", "2001:db8:0::1", "2001:db8:0:0:0:0:0:1")
+    for host in same:
+        session = Pair(client, server, server_hostname=host).handshake().client.session
+        for other in (*same, "2001:db8::2", "a.test"):
+            pair = Pair(client, server, server_hostname=other, session=session).handshake()
+            assert pair.client.session_reused is (other in same), (host, other)
+            assert pair.client.server_hostname == other
 
 
 def test_a_session_of_no_host_is_for_no_host(ca: Identity, server_identity: Identity, version: Any) -> None:
@@ -250,16 +268,16 @@ SENT = (b"a", b"localhost", b"1.2.3.4", b"::1", b".", b".a", b"a.", b"a..b", b"\
 
 
 def test_any_bytes_are_sent(client: SSL.Context, server: SSL.Context) -> None:
-    """pyOpenSSL's method looks at nothing but the length, as libssl does."""
+    """pyOpenSSL's method looks at nothing but the length, as libssl does: addresses are sent, too."""
     asked: list[bytes | None] = []
     server.set_tlsext_servername_callback(lambda connection: asked.append(connection.get_servername()))
     for name in SENT:
-        pair = helpers.Pair(client, server)
-        pair.client.set_tlsext_host_name(b"before")
-        pair.client.set_tlsext_host_name(name=name)
-        pair.client.set_tlsext_host_name(name)
-        pair.handshake()
-    assert asked == list(SENT)
+        for given, named in (([name], {}), ([], {"name": name})):
+            pair = helpers.Pair(client, server)
+            pair.client.set_tlsext_host_name(b"before")
+            pair.client.set_tlsext_host_name(*given, **named)
+            pair.handshake()
+            assert asked.pop() == name
 
 
 def test_a_refused_name_leaves_the_one_before(client: SSL.Context, server: SSL.Context) -> None:
