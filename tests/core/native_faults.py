@@ -72,6 +72,7 @@ UNSEEN = {
     "* in refusal_of": "an exception does not tell at which depth, and which chain, was refused",
     "* in obio_note_refusal": "the same",
     "* in obio_name_server": "the name is set in another way",
+    "* in obio_send_name": "the same",
     "SSL_ctrl in obio_timeout": "it says that no timer runs",
     "SSL_ctrl in obio_new": "sets a mode, which nothing can prevent",
     "SSL_set_ex_data in free_ssl": "clears a place that is there",
@@ -110,7 +111,7 @@ UNREACHED: dict[str, str] = {
             "* of foreign.c": "the same",
         }
         if ENGINE == "c"
-        else {}
+        else {"* in obio_send_name": "of the C engine"}
     ),
 }
 # The C engine, which the reference engine does without.
@@ -156,7 +157,7 @@ INFALLIBLE: dict[str, str] = {
     r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|X509|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
     r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
     r"|PyObject_GC_(UnTrack|Track|Del)": "free, or forget",
-    r"mem(cmp|cpy|move|set)|str(cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
+    r"mem(cmp|cpy|move|set)|str(n?cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
     r"|__attribute__|__declspec|__asm__|volatile|defined"
     r"|CRYPTO_memcmp": "C's own",
     r"CRYPTO_THREAD_(read_lock|write_lock|unlock|get_local)|X509_STORE_unlock|PyThread_(acquire|release)_lock\w*"

@@ -449,9 +449,9 @@ OLD = SSL.TLS1_2_VERSION
 
 def make_again(made: tuple[Any, Any, Any]) -> None:
     context, client, server = made
-    SSL.Connection(context, None)
+    SSL.Connection(context, None).set_tlsext_host_name(b"localhost")
     for bio in (OURS, PYTHON):
-        for host in ("localhost", "127.0.0.1"):
+        for host in ("localhost", "127.0.0.1", "1234"):
             client.wrap_bio(bio(), bio(), server_hostname=host)
         server.wrap_bio(bio(), bio(), server_side=True)
 

@@ -157,6 +157,8 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define X509_VERIFY_PARAM_set1(...) SHIM_SSL(X509_VERIFY_PARAM_set1, 0, X509_VERIFY_PARAM_set1(__VA_ARGS__))
 #define X509_VERIFY_PARAM_set1_host(...) \
     SHIM_SSL(X509_VERIFY_PARAM_set1_host, 0, X509_VERIFY_PARAM_set1_host(__VA_ARGS__))
+#define X509_VERIFY_PARAM_set1_ip_asc(...) \
+    SHIM_SSL(X509_VERIFY_PARAM_set1_ip_asc, 0, X509_VERIFY_PARAM_set1_ip_asc(__VA_ARGS__))
 #define X509_verify_cert(...) SHIM_SSL(X509_verify_cert, -1, X509_verify_cert(__VA_ARGS__))
 
 #define i2d_SSL_SESSION(...) SHIM_SSL(i2d_SSL_SESSION, 0, i2d_SSL_SESSION(__VA_ARGS__))

@@ -33,6 +33,7 @@
 #include "datagrams.h"
 #include "denylist.h"
 #include "foreign.h"
+#include "hosts.h"
 #include "operations.h"
 #include "queue.h"
 #include "reverify.h"

@@ -166,8 +166,8 @@ class Engine:
     def _name_server(self, name: str, send: bool, verify: bool, flags: int) -> bool:
         """Send this name, and where nothing depends on what is demanded verify it with these flags, if it is usual.
 
-        Nothing does on a new connection that is no server yet; it must verify no host. Whether that was done; where it
-        was not, there is another way, which knows all names and says what is wrong.
+        Nothing does on a new connection that is no server yet; it must verify no host. An address is not sent. Whether
+        that was done; where it was not, there is another way, which knows all names and says what is wrong.
         """
         with self._guard:
             encoded, later = name.encode(), verify and not self._has_role

@@ -15,6 +15,7 @@
 #include <Python.h>
 
 #include "internal/engine.h"
+#include "internal/host_names.h"
 
 /*
  * An attribute, by the one string of that name.  Any other string would be kept in Python's cache of attributes, in the
@@ -151,7 +152,7 @@ static PyObject *face_set_tlsext_host_name(engine_object *self, PyObject *const 
     if (is_plain(self, count, names, 1) && obio_is_data(arguments[0], 1)) {
         if (obio_enter(self) < 0)
             return NULL;
-        done = obio_name_server(self->core.ssl, PyBytes_AsString(arguments[0]), (size_t)PyBytes_Size(arguments[0]), 1, OBIO_LET, 0);
+        done = obio_send_name(self->core.ssl, PyBytes_AsString(arguments[0]), (size_t)PyBytes_Size(arguments[0]));
         obio_leave_clean(self);
     }
     if (done)

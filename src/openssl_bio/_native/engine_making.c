@@ -12,6 +12,7 @@
 #include <Python.h>
 
 #include "internal/engine.h"
+#include "internal/host_names.h"
 
 enum { FOR_CLIENTS = 1, FOR_SERVERS = 2, WITHOUT_NAME = 4 };
 

@@ -12,6 +12,7 @@
 #include <Python.h>
 
 #include "internal/engine.h"
+#include "internal/host_names.h"
 #include "internal/warm.h"
 
 /* The type that Python's own MemoryBIO was found to have. */

@@ -23,7 +23,7 @@
 
 #include "internal/outcomes.h"
 
-enum { MOST_RECORDS = 32, MOST_OF_A_LABEL = 63 };
+enum { MOST_RECORDS = 32 };
 
 void obio_forget(obio_outcome *outcome)
 {
@@ -336,57 +336,6 @@ int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int o
 
     return SSL_set_session_id_context(ssl, name, size)
         && (session == NULL || SSL_SESSION_set1_id_context(session, name, size));
-}
-
-/*
- * Whether a name is of the usual characters, in labels of 1 to 63 of them, and no address: those without a colon have no
- * letters.
- */
-static int is_plain_name(const char *name, size_t size)
-{
-    int letters = 0, label = 0; /* the latter counts the characters of one */
-
-    if (size == 0 || size > TLSEXT_MAXLEN_host_name)
-        return 0;
-    for (size_t i = 0; i < size; i++) {
-        char lower = (char)(name[i] | 0x20);
-
-        if (lower >= 'a' && lower <= 'z')
-            letters = 1;
-        else if (name[i] == '.' ? label == 0 : !(name[i] >= '0' && name[i] <= '9') && name[i] != '-' && name[i] != '_')
-            return 0;
-        label = name[i] == '.' ? 0 : label + 1;
-        if (label > MOST_OF_A_LABEL)
-            return 0;
-    }
-    return letters;
-}
-
-/* Whether nothing depends on what it demands of its peer: no handshake, no session to offer, none of a server's. */
-static int is_new(SSL *ssl, int has_role)
-{
-    return SSL_in_before(ssl) && SSL_get_session(ssl) == NULL && !(has_role && SSL_is_server(ssl));
-}
-
-/*
- * Let a connection send this name, and one that is new and verifies no host and address verify it, where the name is as
- * most are.  Returns 1, or 0 with the error queue empty: who knows all kinds of names and connections has to do it then,
- * or to say why it cannot be done.
- */
-int obio_name_server(SSL *ssl, const char *name, size_t size, int send, int verify, unsigned flags)
-{
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    int done = is_plain_name(name, size) && (verify == OBIO_LET || is_new(ssl, verify == OBIO_VERIFY));
-
-    if (done && send)
-        done = SSL_set_tlsext_host_name(ssl, name) == 1;
-    if (done && verify != OBIO_LET) {
-        X509_VERIFY_PARAM_set_hostflags(param, flags);
-        done = X509_VERIFY_PARAM_set1_host(param, name, size);
-    }
-    if (!done)
-        ERR_clear_error();
-    return done;
 }
 
 /*

@@ -32,11 +32,6 @@ void obio_abort(SSL *ssl);
 SSL *obio_new(SSL_CTX *ctx, void *owner);
 uintptr_t obio_owner(const SSL *ssl);
 int obio_name_sessions(SSL *ssl, const unsigned char *name, unsigned size, int of_session);
-/* Verify no name; that of a client's server; that of a peer whose role is not known yet. */
-#define OBIO_LET 0
-#define OBIO_VERIFY 1
-#define OBIO_VERIFY_LATER 2
-int obio_name_server(SSL *ssl, const char *name, size_t size, int send, int verify, unsigned flags);
 int obio_resume(SSL *ssl, const SSL_SESSION *session, int travelled);
 void obio_free(SSL *ssl);
 void obio_free_ctx(SSL_CTX *ctx);
