@@ -193,6 +193,16 @@ static void host(Work *w)
     }
 }
 
+static void address(Work *w)
+{
+    for (int i = 0; i < w->count; i++) {
+        End client = end_of(w->client_ctx, 0);
+
+        must(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(client.ssl), "192.0.2.10"), "X509_VERIFY_PARAM_set1_ip_asc");
+        drop(client);
+    }
+}
+
 static void pending(Work *w)
 {
     for (int i = 0; i < w->count; i++) {
@@ -220,6 +230,7 @@ static const struct {
     {"resumption", NULL, handshakes, 1},
     {"connection", NULL, connection, 1},
     {"host", NULL, host, 1},
+    {"address", NULL, address, 1},
     {"pending", NULL, pending, 1},
     {"one_thread", "TLS_AES_128_GCM_SHA256", bulk_64k, 1},
     {"two_threads", "TLS_AES_128_GCM_SHA256", bulk_64k, 2},

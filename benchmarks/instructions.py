@@ -47,6 +47,7 @@ MEASURED = {
     "resumption": (20, 1),
     "connection": (1000, 1),
     "host": (1000, 1),
+    "address": (1000, 1),
     "pending": (1000, 1),
 }
 

@@ -88,7 +88,10 @@ class Subject:
         raise NotImplementedError
 
     def bare_client_of(self, context: Any, host: str) -> Any:
-        """The same, which asks its server for this name, and verifies it where the library can do that."""
+        """The same, which asks its server for this name, and verifies it where the library can do that.
+
+        An address is only verified.
+        """
         raise NotImplementedError
 
     def session(self, end: End) -> Any:
@@ -184,7 +187,8 @@ class PyOpenSSL(Subject):
     def bare_client_of(self, context: Any, host: str) -> Any:
         connection = self.module.Connection(context, None)
         connection.set_connect_state()
-        connection.set_tlsext_host_name(host.encode())
+        if not host[-1].isdigit():
+            connection.set_tlsext_host_name(host.encode())
         if self.name != "pyOpenSSL":  # which leaves names to its users
             connection.set_verify_host(host)
         return connection

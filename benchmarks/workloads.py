@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.subjects import End, Subject
 
-HOST = "www.example.com"
+HOST, ADDRESS = "www.example.com", "192.0.2.10"
 SMALL = b"x" * 100
 RECORD = 16 * 1024
 CHUNK = 64 * 1024
@@ -173,10 +173,13 @@ def connections(state: tuple[Any, Any, Subject], count: int) -> None:
         subject.bare_client(client)
 
 
-def connections_of_host(state: tuple[Any, Any, Subject], count: int) -> None:
-    client, _, subject = state
-    for _ in range(count):
-        subject.bare_client_of(client, HOST)
+def connections_of(host: str) -> Callable[[tuple[Any, Any, Subject], int], None]:
+    def run(state: tuple[Any, Any, Subject], count: int) -> None:
+        client, _, subject = state
+        for _ in range(count):
+            subject.bare_client_of(client, host)
+
+    return run
 
 
 def pending(pair: tuple[End, End], count: int) -> None:
@@ -234,7 +237,8 @@ WORKLOADS = {
     "handshake": Workload("full handshake, TLS 1.3, P-256", handshakes, ready=_bare),
     "resumption": Workload("resumed handshake", resumptions, ready=resumable),
     "connection": Workload("connection object made and freed", connections, ready=_bare),
-    "host": Workload("the same for a host (pyOpenSSL: named alone)", connections_of_host, ready=_verifying),
+    "host": Workload("the same for a host (pyOpenSSL: named alone)", connections_of(HOST), ready=_verifying),
+    "address": Workload("the same for an IP address (pyOpenSSL: none)", connections_of(ADDRESS), ready=_verifying),
     "pending": Workload("pending()", pending),
     "one_thread": Workload("one thread, 64 KiB writes", _bulk64, _bulk64_one, AES),
     "two_threads": Workload(
