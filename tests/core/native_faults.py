@@ -65,6 +65,12 @@ UNSEEN = {
     "SSL_write_ex": "an error behind bytes that were sealed comes with the next call",
     "BIO_new_mem_buf": "the peer gets no alert",
     "i2d_X509 in der_of": "the face encodes the certificate itself",
+    "BIO_new in obio_certificate_dict": "the face has it told again, as in the next ones",
+    "OBJ_obj2txt in object_text": "the same",
+    "ASN1_STRING_to_UTF8 in string_text": "the same",
+    "d2i_GENERAL_NAME in parsed": "the same",
+    "i2a_ASN1_INTEGER in tell_all": "the same",
+    "ASN1_TIME_print in tell_all": "the same",
     "SSL_read": "the same",
     "CRYPTO_THREAD_run_once": "the first of its kind succeeded; else a block of memory is not kept for later",
     "CRYPTO_THREAD_set_local": "what is left is not used, as long as no sessions are taken over",
@@ -154,10 +160,10 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 # Functions that have no way to fail as they are called here, and why.
 INFALLIBLE: dict[str, str] = {
-    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|X509|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
+    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|GENERAL_NAME|X509|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
     r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
     r"|PyObject_GC_(UnTrack|Track|Del)": "free, or forget",
-    r"mem(cmp|cpy|move|set)|str(n?cmp|cpy|len)|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
+    r"mem(cmp|cpy|move|set)|str(n?cmp|cpy|len)|snprintf|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"
     r"|__attribute__|__declspec|__asm__|volatile|defined"
     r"|CRYPTO_memcmp": "C's own",
     r"CRYPTO_THREAD_(read_lock|write_lock|unlock|get_local)|X509_STORE_unlock|PyThread_(acquire|release)_lock\w*"
@@ -171,6 +177,9 @@ INFALLIBLE: dict[str, str] = {
     r"Py_(INCREF|NewRef|XNewRef|TYPE|VISIT)|Py\w+_(Check|CheckExact|TypeCheck|IsSubtype)|PyBool_FromLong"
     r"|PyModule_GetState|PyType_GetModuleState|Py(Bytes|Dict|List|Tuple)_(AsString|AsStringAndSize|GetItem|Next|Size)"
     r"|PyImport_GetModule|SSL_up_ref|PyUnicode_(CompareWithASCIIString|GetLength)": "count, look",
+    r"X509_(get|NAME_get|NAME_ENTRY_get|EXTENSION_get)\w*|X509_NAME_(entry_count|ENTRY_set)|OBJ_(nid2obj|length|get0_data)"
+    r"|ASN1_STRING_(get0_data|length)|BIO_(get_mem_data|reset|s_mem)": "read or empty what is there",
+    "ASN1_get_object": "fails by wrong bytes",
     "SSL_free_buffers": "frees what is not in use, if anything",
     "PyLong_FromLong": "small numbers, which Python has ready made",
     r"Py(Long|Unicode)_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments",
@@ -181,7 +190,7 @@ INFALLIBLE: dict[str, str] = {
     r"|X509_VERIFY_PARAM_set_(auth_level|hostflags)|sk_\w+_(num|value)": "read or write what is there",
     r"offsetof|read|write|size|ended|borrow": "a macro of C, and where a box leads to",
     r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|TAKE_BY|ADD|OBIO_PART"
-    r"|PyInit__engine|engine_call|stack_of": "our own, in their declarations",
+    r"|PyInit__engine|engine_call|reader|stack_of": "our own, in their declarations",
 }
 NATIVE = Path(_openssl.__file__).parent / "_native"
 # Of what the faults of Python's calls are tried with, what calls our C.

@@ -13,12 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from openssl_bio import SSL, TicketKeys, crypto
 from openssl_bio._core.engines import ENGINE
 from tests import helpers
 from tests.helpers import TIMEOUT, Identity, Pair
 from tests.stdlib import helpers as stdlib_helpers
+from tests.stdlib.certificates import KINDS, RESPONDER, access, certificate, points
 
 CHUNKS = [bytes([number]) * 20_000 for number in range(1, 5)]
 WANTS = (SSL.WantReadError, SSL.WantWriteError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -338,6 +340,21 @@ def unverified(w: Contexts) -> Any:
     return made.handshake()
 
 
+def with_every_name(w: Contexts) -> Any:
+    """A context that trusts certificates with all that is told of any; an extension of one is malformed."""
+    authority = x509.BasicConstraints(ca=True, path_length=None)
+    malformed = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.1"), bytes.fromhex("300000"))
+    context = stdlib_helpers.client_context(w.ca)
+    for asked in (malformed, access((RESPONDER, "a"))):
+        extensions = [authority, x509.SubjectAlternativeName(KINDS), asked, points("a", "b")]
+        context.load_verify_locations(cadata=certificate(extensions, signer=w.ca))
+    return context
+
+
+def told_in_full(context: Any) -> None:
+    assert sorted(len(one) for one in context.get_ca_certs()) == [6, 8, 9]
+
+
 def queued(made: Any) -> None:
     """A BIO of the stdlib's face by itself."""
     assert made.write(b"0123456789" * 500) == made.pending
@@ -499,6 +516,7 @@ SCENARIOS: dict[str, tuple[Callable[[Contexts], Any], Callable[[Any], Any]]] = {
     "what was negotiated": (lambda w: w.pair().handshake(), negotiated),
     "what was negotiated in the stdlib": (with_protocol, negotiated_in_the_stdlib),
     "an unverified certificate": (unverified, lambda made: made.client.getpeercert()),
+    "what is told of certificates": (with_every_name, told_in_full),
     "stdlib's BIO": (lambda _: OURS(), queued),
     "methods": (lambda _: None, served),
     "sockets": (sockets, over_sockets),

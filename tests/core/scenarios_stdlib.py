@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import ssl
 from collections.abc import Callable
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from openssl_bio import stdlib
 from openssl_bio._core._lib import lib
-from openssl_bio.stdlib._certificates import _told
 from tests.core.scenarios import steps
 from tests.core.world import Scenario, World
+from tests.stdlib.certificates import KINDS, certificate
 from tests.stdlib.helpers import Pair, client_context, ours, server_context
 
 RAISES = (ssl.SSLError,)
@@ -219,15 +215,9 @@ def post_handshake(world: World) -> Pair:
     return Pair(client, server).handshake()
 
 
-def certified(end: Any) -> Any:
-    """What is told of a certificate that nobody has asked for yet."""
-    _told.cache_clear()
-    return end.getpeercert(), end.getpeercert(True)
-
-
 GETTERS: dict[str, Callable[[Any], Any]] = {
     "negotiated": told,
-    "peer": certified,
+    "peer": lambda e: (e.getpeercert(), e.getpeercert(True)),
     "ciphers": lambda e: (e.shared_ciphers(), e.compression(), e.context.get_ciphers()),
     "session": lambda e: (e.session.id, e.session.time, e.session.timeout, e.session.has_ticket),
     "binding": lambda e: e.get_channel_binding("tls-exporter"),
@@ -259,25 +249,9 @@ OTHERWISE: dict[str, tuple[type[Exception], ...]] = {
 
 def rich(world: World) -> Any:
     """A context that trusts a certificate with names of many kinds."""
-    builder = x509.CertificateBuilder().subject_name(world.crl.issuer).issuer_name(world.crl.issuer)
-    names = [
-        x509.DNSName("x.test"),
-        x509.IPAddress(ipaddress.ip_address("::1")),
-        x509.RegisteredID(x509.ObjectIdentifier("1.2.3.4")),
-        x509.DirectoryName(world.crl.issuer),
-    ]
-    key: Any = world.ca.key.to_cryptography_key()
-    certificate = (
-        builder.public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
-        .not_valid_after(datetime.datetime(2050, 1, 1, tzinfo=datetime.UTC))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
+    authority = x509.BasicConstraints(ca=True, path_length=None)
     context = client(world)
-    context.load_verify_locations(cadata=certificate.public_bytes(Encoding.DER))
+    context.load_verify_locations(cadata=certificate([authority, x509.SubjectAlternativeName(KINDS)], signer=world.ca))
     return context
 
 

@@ -25,6 +25,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 /* One place in our C where something is called that can fail. */
 typedef struct {
@@ -138,6 +139,12 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define i2d_X509(...) SHIM_SSL(i2d_X509, -1, i2d_X509(__VA_ARGS__))
 #define i2d_X509_PUBKEY(...) SHIM_SSL(i2d_X509_PUBKEY, -1, i2d_X509_PUBKEY(__VA_ARGS__))
 
+#define d2i_GENERAL_NAME(...) SHIM_SSL(d2i_GENERAL_NAME, NULL, d2i_GENERAL_NAME(__VA_ARGS__))
+#define i2a_ASN1_INTEGER(...) SHIM_SSL(i2a_ASN1_INTEGER, -1, i2a_ASN1_INTEGER(__VA_ARGS__))
+#define ASN1_TIME_print(...) SHIM_SSL(ASN1_TIME_print, 0, ASN1_TIME_print(__VA_ARGS__))
+#define ASN1_STRING_to_UTF8(...) SHIM_SSL(ASN1_STRING_to_UTF8, -1, ASN1_STRING_to_UTF8(__VA_ARGS__))
+#define OBJ_obj2txt(...) SHIM_SSL(OBJ_obj2txt, -1, OBJ_obj2txt(__VA_ARGS__))
+
 #define OPENSSL_sk_new_null() SHIM_SSL(OPENSSL_sk_new_null, NULL, OPENSSL_sk_new_null())
 #define OPENSSL_sk_push(...) SHIM_SSL(OPENSSL_sk_push, 0, OPENSSL_sk_push(__VA_ARGS__))
 #define X509_chain_up_ref(...) SHIM_SSL(X509_chain_up_ref, NULL, X509_chain_up_ref(__VA_ARGS__))
@@ -211,6 +218,7 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define PyLong_FromLongLong(...) SHIM_PY(PyLong_FromLongLong, NULL, PyLong_FromLongLong(__VA_ARGS__))
 #define PyLong_FromVoidPtr(...) SHIM_PY(PyLong_FromVoidPtr, NULL, PyLong_FromVoidPtr(__VA_ARGS__))
 #define PyList_SetSlice(...) SHIM_PY(PyList_SetSlice, -1, PyList_SetSlice(__VA_ARGS__))
+#define PyList_AsTuple(...) SHIM_PY(PyList_AsTuple, NULL, PyList_AsTuple(__VA_ARGS__))
 #define PyTuple_Pack(...) SHIM_PY(PyTuple_Pack, NULL, PyTuple_Pack(__VA_ARGS__))
 #define PyTuple_New(...) SHIM_PY(PyTuple_New, NULL, PyTuple_New(__VA_ARGS__))
 #define PyDict_Copy(...) SHIM_PY(PyDict_Copy, NULL, PyDict_Copy(__VA_ARGS__))
@@ -232,6 +240,8 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define PyUnicode_InternFromString(...) \
     SHIM_PY(PyUnicode_InternFromString, NULL, PyUnicode_InternFromString(__VA_ARGS__))
 #define PyUnicode_FromString(...) SHIM_PY(PyUnicode_FromString, NULL, PyUnicode_FromString(__VA_ARGS__))
+#define PyUnicode_FromStringAndSize(...) \
+    SHIM_PY(PyUnicode_FromStringAndSize, NULL, PyUnicode_FromStringAndSize(__VA_ARGS__))
 #define PyUnicode_DecodeASCII(...) SHIM_PY(PyUnicode_DecodeASCII, NULL, PyUnicode_DecodeASCII(__VA_ARGS__))
 #define Py_BuildValue(...) SHIM_PY(Py_BuildValue, NULL, Py_BuildValue(__VA_ARGS__))
 #define PyList_New(...) SHIM_PY(PyList_New, NULL, PyList_New(__VA_ARGS__))

@@ -80,7 +80,7 @@ def test_a_certificate_that_was_not_verified(ca: Identity, server_identity: Iden
 
 
 def test_what_is_told_twice_is_nobody_elses(ca: Identity, server_identity: Identity) -> None:
-    """The dict of a certificate that came before is as new as the first one, and what is done to it is seen by none."""
+    """What is done to a dict is seen by nobody else."""
     pairs = [Pair(client_context(ca), server_context(server_identity)) for _ in range(2)]
     for pair in pairs:
         pair.handshake()
@@ -89,24 +89,6 @@ def test_what_is_told_twice_is_nobody_elses(ca: Identity, server_identity: Ident
     assert first["subject"] == ((("commonName", "example.test"),),)
     first.clear()
     assert pairs[0].client.getpeercert() == pairs[1].client.getpeercert() == expected
-
-
-def test_only_a_few_certificates_are_remembered(ca: Identity, tmp_path: Any) -> None:
-    """What was told of a certificate stays true when it was forgotten meanwhile."""
-    from openssl_bio.stdlib._certificates import _told, peer_dict
-
-    most = _told.cache_parameters()["maxsize"]
-    assert most == 32
-    ders = []
-    for number in range(most + 3):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        file = ca.issue(f"host {number}", folder, b"DNS:localhost").certificate_file
-        ders.append(ssl.PEM_cert_to_DER_cert(file.read_text()))
-    for _ in range(2):
-        for number, der in enumerate(ders):
-            assert peer_dict(der)["subject"] == ((("commonName", f"host {number}"),),)
-            assert _told.cache_info().currsize <= most
 
 
 def test_subclasses_are_asked(ca: Identity, server_identity: Identity) -> None:

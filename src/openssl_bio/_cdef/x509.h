@@ -108,11 +108,4 @@ int sk_X509_NAME_push(struct stack_st_X509_NAME *stack, X509_NAME *name);
 void sk_X509_NAME_free(struct stack_st_X509_NAME *stack);
 
 X509_NAME *d2i_X509_NAME(X509_NAME **reuse, const unsigned char **data, long size);
-int X509_NAME_ENTRY_set(const X509_NAME_ENTRY *entry);
-int X509_get_ext_by_NID(const X509 *certificate, int nid, int after);
-int OBJ_obj2txt(char *buffer, int size, const ASN1_OBJECT *object, int no_name);
-ASN1_OBJECT *OBJ_txt2obj(const char *text, int no_name);
-void ASN1_OBJECT_free(ASN1_OBJECT *object);
 int OBJ_sn2nid(const char *name);
-int ASN1_TIME_print(BIO *bio, const ASN1_TIME *time);
-int i2a_ASN1_INTEGER(BIO *bio, const ASN1_INTEGER *integer);

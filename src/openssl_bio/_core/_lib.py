@@ -72,6 +72,7 @@ def called_by_c(name: str, fails: int | None, keep: Callable[..., None]) -> Call
     return decorate
 
 
+@functools.cache
 def load_engine() -> Any:
     """The C engine: a second module in the shared object of the first, so that both are on one libssl."""
     name, path = "openssl_bio._engine", _openssl.__file__

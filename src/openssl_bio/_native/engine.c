@@ -470,6 +470,8 @@ static PyObject *module_maker(PyObject *module, PyObject *arguments)
 static PyMethodDef module_functions[] = {
     {"method", module_method, METH_VARARGS, "method(class, name, documentation): a face's method in C."},
     {"maker", module_maker, METH_VARARGS, "maker(...): what the connections that a context makes have in common."},
+    {"certificate_dict", obio_certificate_dict_at, METH_O,
+     "certificate_dict(address): what is told of an X509, or None where libcrypto fails."},
     {"owner", obio_owner_at, METH_O, "owner(address): the connection that an SSL says is its own, or None."},
     {NULL, NULL, 0, NULL},
 };

@@ -162,31 +162,25 @@ static PyObject *peer_der(SSL *ssl)
     return data;
 }
 
-/* The certificate in DER; of one that was not verified a dict without anything. */
-static PyObject *peer_to_tell(SSL *ssl)
+/* A dict, without anything of a certificate that was not verified. */
+static PyObject *peer_dict(SSL *ssl)
 {
-    X509 *certificate;
+    X509 *certificate = SSL_is_init_finished(ssl) ? SSL_get1_peer_certificate(ssl) : NULL;
+    PyObject *told = NULL;
 
-    if (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER || !SSL_is_init_finished(ssl))
-        return peer_der(ssl);
-    certificate = SSL_get1_peer_certificate(ssl);
+    if (certificate != NULL)
+        told = SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER ? obio_certificate_dict(certificate) : PyDict_New();
     X509_free(certificate);
-    return certificate == NULL ? NULL : PyDict_New();
+    return told;
 }
 
 PyObject *obio_face_getpeercert(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
 {
     obio_answer *answer = NULL;
-    PyObject *found, *told;
 
     if (names == NULL && (count == 0 || (count == 1 && arguments[0] == Py_False)))
-        answer = peer_to_tell;
+        answer = peer_dict;
     else if (names == NULL && count == 1 && arguments[0] == Py_True)
         answer = peer_der;
-    found = ask(self, answer, "_python_getpeercert", arguments, count, names);
-    if (answer != peer_to_tell || found == NULL || !PyBytes_CheckExact(found))
-        return found;
-    told = obio_call((PyObject *)self, "_peer_dict", found);
-    Py_DECREF(found);
-    return told;
+    return ask(self, answer, "_python_getpeercert", arguments, count, names);
 }

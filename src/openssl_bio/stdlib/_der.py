@@ -1,23 +1,23 @@
-"""As much of DER as the values of certificate extensions need (ITU-T X.690)."""
+"""As much of DER as it takes to look into a SEQUENCE (ITU-T X.690)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["children", "elements"]
+__all__ = ["children"]
 
 # Identifier octets: a constructed SEQUENCE.
 _SEQUENCE = 0x30
 
 
-def elements(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Each element that stands one after another in ``data``: identifier octet, content, and all of it.
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each element that stands one after another in ``data``: identifier octet and content.
 
     ValueError if the encoding is cut, has no definite length, or an identifier of more than one octet.
     """
     at = 0
     while at < len(data):
-        start, tag = at, data[at]
+        tag = data[at]
         if tag & 0x1F == 0x1F or at + 1 >= len(data):
             raise ValueError("malformed DER")
         length = data[at + 1]
@@ -30,13 +30,13 @@ def elements(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
             at += count
         if at + length > len(data):
             raise ValueError("malformed DER")
-        yield tag, data[at : at + length], data[start : at + length]
+        yield tag, data[at : at + length]
         at += length
 
 
-def children(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def children(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The elements of the one SEQUENCE in ``data``; ValueError if that is not what it holds."""
-    (tag, content, _), *rest = list(elements(data)) or [(0, b"", b"")]
+    (tag, content), *rest = list(_elements(data)) or [(0, b"")]
     if tag != _SEQUENCE or rest:
         raise ValueError("malformed DER")
-    return elements(content)
+    return _elements(content)

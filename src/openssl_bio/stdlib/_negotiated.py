@@ -9,7 +9,7 @@ from openssl_bio._core._lib import ffi, lib, needs
 from openssl_bio._core.channel_binding import BINDINGS, refuse_other_bindings
 from openssl_bio._core.early_data import EarlyData
 from openssl_bio._core.getters import LONGEST_EXPORT
-from openssl_bio.stdlib._certificates import der, peer_dict
+from openssl_bio.stdlib._certificates import certificate_dict, der
 from openssl_bio.stdlib._ciphers import Cipher, cipher_tuple, ciphers
 
 __all__ = ["Negotiated"]
@@ -19,7 +19,6 @@ class Negotiated(EarlyData):
     """The part of `SSLObject` that tells what is there."""
 
     _server_side: bool
-    _peer_dict = staticmethod(peer_dict)
 
     # -- certificates -----------------------------------------------------------------------------------------------
 
@@ -33,10 +32,9 @@ class Negotiated(EarlyData):
         certificate = self._peer_certificate()
         if certificate is None:
             return None
-        data = der(certificate)
         if binary_form:
-            return data
-        return self._peer_dict(data) if self._get(lib.SSL_get_verify_mode) & lib.SSL_VERIFY_PEER else {}
+            return der(certificate)
+        return certificate_dict(certificate) if self._get(lib.SSL_get_verify_mode) & lib.SSL_VERIFY_PEER else {}
 
     def get_verified_chain(self) -> list[bytes]:
         """The chain that verification built, in DER; [] if there is none, and after a session was resumed.

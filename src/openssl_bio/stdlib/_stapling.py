@@ -115,7 +115,7 @@ def _checked(response: object) -> bytes:
     try:
         status, *_ = children(data)
     except ValueError:
-        status = (0, b"", b"")
+        status = (0, b"")
     if status[0] != _ENUMERATED:
         raise ValueError("the bytes are no OCSPResponse in DER")
     return data

@@ -233,6 +233,8 @@ PyObject *obio_face_init(PyObject *self, PyObject *const *arguments, Py_ssize_t 
 PyObject *obio_face_wrap_bio(PyObject *context, PyObject *const *arguments, Py_ssize_t count, PyObject *names);
 extern PyType_Spec obio_maker_spec;
 PyObject *obio_new_maker(const obio_module_state *state, PyObject *arguments);
+PyObject *obio_certificate_dict(const X509 *certificate);
+PyObject *obio_certificate_dict_at(PyObject *module, PyObject *address);
 PyObject *obio_face_get_protocol_version_name(engine_object *self, PyObject *unused);
 PyObject *obio_face_version(engine_object *self, PyObject *unused);
 PyObject *obio_face_get_alpn_proto_negotiated(engine_object *self, PyObject *unused);
