@@ -325,6 +325,8 @@ def negotiated_in_the_stdlib(made: Any) -> None:
     assert len(made.client.getpeercert(True)) > 100
     assert made.client.getpeercert()["version"] == 3
     assert made.server.getpeercert() is None
+    assert len(made.client.get_verified_chain()) == 2
+    assert len(made.client.get_unverified_chain()) == 1
 
 
 def with_protocol(w: Contexts) -> Any:

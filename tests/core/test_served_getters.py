@@ -13,6 +13,7 @@ from tests.helpers import Identity
 from tests.stdlib.helpers import Pair, client_context, ours, server_context
 
 STDLIB = ["version", "cipher", "compression", "selected_alpn_protocol"]
+CHAINS = ["get_verified_chain", "get_unverified_chain"]
 PYOPENSSL = ["get_protocol_version_name", "get_protocol_version", "get_alpn_proto_negotiated", "get_cipher_name"]
 
 
@@ -31,6 +32,7 @@ def test_of_the_stdlib(ca: Identity, server_identity: Identity, protocols: list[
         context.set_alpn_protocols(protocols)
     pair = Pair(*contexts)
     assert [told(pair.client, name) for name in STDLIB] == [None] * 4
+    assert [told(pair.client, name) for name in CHAINS] == [[], []]
     with pytest.raises(ValueError, match="handshake not done yet"):
         told(pair.client, "getpeercert", True)
     pair.handshake()
@@ -44,6 +46,8 @@ def test_of_the_stdlib(ca: Identity, server_identity: Identity, protocols: list[
     assert told(pair.client, "getpeercert", False) == told(pair.client, "getpeercert") == pair.client.getpeercert(0)
     assert pair.client.getpeercert(binary_form=True) == der
     assert told(pair.server, "getpeercert") is told(pair.server, "getpeercert", True) is None
+    assert [told(pair.client, name)[0] for name in CHAINS] == [der, der]
+    assert [told(pair.server, name) for name in CHAINS] == [[], []]
 
 
 def test_of_pyopenssl(version: int, ca: Identity, server_identity: Identity) -> None:

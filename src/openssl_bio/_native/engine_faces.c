@@ -282,6 +282,8 @@ static const PyMethodDef engine_methods[] = {
     {"cipher", METHOD(obio_face_cipher), METH_NOARGS, NULL},
     {"compression", METHOD(obio_face_compression), METH_NOARGS, NULL},
     {"getpeercert", METHOD(obio_face_getpeercert), FAST, NULL},
+    {"get_verified_chain", METHOD(obio_face_get_verified_chain), METH_NOARGS, NULL},
+    {"get_unverified_chain", METHOD(obio_face_get_unverified_chain), METH_NOARGS, NULL},
     {"receive_data", METHOD(obio_method_receive_data), METH_O, NULL},
     {"send_data", METHOD(obio_method_send_data), METH_O, NULL},
     {NULL, NULL, 0, NULL},

@@ -1,6 +1,6 @@
 /*
  * What the faces are asked about most connections, in C: what was negotiated, and
- * the peer's certificate.  The rules are those of engine_faces.c; a view, which
+ * the peer's certificates.  The rules are those of engine_faces.c; a view, which
  * is no engine, and what is rare, is left to the face's own method.
  */
 #include <Python.h>
@@ -183,4 +183,53 @@ PyObject *obio_face_getpeercert(engine_object *self, PyObject *const *arguments,
     else if (names == NULL && count == 1 && arguments[0] == Py_True)
         answer = peer_der;
     return ask(self, answer, "_python_getpeercert", arguments, count, names);
+}
+
+static int append_der(PyObject *ders, X509 *certificate)
+{
+    PyObject *der = der_of(certificate);
+    int status = der == NULL ? -1 : PyList_Append(ders, der);
+
+    Py_XDECREF(der);
+    return status;
+}
+
+/* The list, or NULL if that was not made, with a chain that is the SSL's: nothing in here runs Python. */
+static PyObject *with_chain(PyObject *ders, const STACK_OF(X509) *chain)
+{
+    for (int i = 0; ders != NULL && i < sk_X509_num(chain); i++)
+        if (append_der(ders, sk_X509_value(chain, i)) < 0)
+            Py_CLEAR(ders);
+    return ders;
+}
+
+static PyObject *verified_chain(SSL *ssl)
+{
+    PyObject *ders = PyList_New(0);
+
+    return with_chain(ders, SSL_get0_verified_chain(ssl));
+}
+
+PyObject *obio_face_get_verified_chain(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    return ask(self, verified_chain, "_python_get_verified_chain", NULL, 0, NULL);
+}
+
+/* On servers libssl leaves out the peer's own. */
+static PyObject *unverified_chain(SSL *ssl)
+{
+    PyObject *ders = PyList_New(0);
+    X509 *own = SSL_is_server(ssl) ? SSL_get1_peer_certificate(ssl) : NULL;
+
+    if (ders != NULL && own != NULL && append_der(ders, own) < 0)
+        Py_CLEAR(ders);
+    X509_free(own);
+    return with_chain(ders, SSL_get_peer_cert_chain(ssl));
+}
+
+PyObject *obio_face_get_unverified_chain(engine_object *self, PyObject *unused)
+{
+    (void)unused;
+    return ask(self, unverified_chain, "_python_get_unverified_chain", NULL, 0, NULL);
 }

@@ -78,7 +78,8 @@ def _writable(buffer: Any) -> memoryview:
 
 @hot(
     *("read", "write", "do_handshake", "pending"),
-    *("version", "cipher", "compression", "selected_alpn_protocol", "getpeercert"),
+    *("version", "cipher", "compression", "selected_alpn_protocol"),
+    *("getpeercert", "get_verified_chain", "get_unverified_chain"),
 )
 class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObject):
     """A TLS connection without input or output of its own: what `SSLContext.wrap_bio` returns.

@@ -244,6 +244,8 @@ PyObject *obio_face_get_cipher_name(engine_object *self, PyObject *unused);
 PyObject *obio_face_cipher(engine_object *self, PyObject *unused);
 PyObject *obio_face_compression(engine_object *self, PyObject *unused);
 PyObject *obio_face_getpeercert(engine_object *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names);
+PyObject *obio_face_get_verified_chain(engine_object *self, PyObject *unused);
+PyObject *obio_face_get_unverified_chain(engine_object *self, PyObject *unused);
 PyObject *obio_face_method(PyTypeObject *engine, PyTypeObject *queue, PyObject *arguments);
 
 #endif
