@@ -107,7 +107,7 @@ UNREACHED: dict[str, str] = {
     "PyType_GetSlot in pointer_new": "when the package is imported: it is an ImportError, or a MemoryError",
     "PyType_GetSlot in learn_to_want": "asks for what makes",
     "PyList_Append in keep_exception": "an exception that memory ran out for, and memory runs out again",
-    "PyUnicode_InternFromString in fail": "the same",
+    "PyUnicode_InternFromString in obio_fail": "the same",
     "CRYPTO_THREAD_run_once in obio_psk_mark": "whose mark is asked for has had obio_psk_session do it",
     "PyUnicode_InternFromString in module_exec": "when the module is imported: it is an ImportError",
     **(
@@ -134,6 +134,7 @@ FILES_OF_C = {
     "engine_making.c",
     "engine_open.c",
     "engine_one_call.c",
+    "engine_sessions.c",
     "guard.c",
     "queue_object.c",
     "shared_ssl.c",
@@ -176,21 +177,22 @@ INFALLIBLE: dict[str, str] = {
     r"EVP_(sha256|aes_256_\w+|CIPHER_get_iv_length|MD_get_size)|OSSL_PARAM_construct_\w+": "static tables",
     r"Py_(INCREF|NewRef|XNewRef|TYPE|VISIT)|Py\w+_(Check|CheckExact|TypeCheck|IsSubtype)|PyBool_FromLong"
     r"|PyModule_GetState|PyType_GetModuleState|Py(Bytes|Dict|List|Tuple)_(AsString|AsStringAndSize|GetItem|Next|Size)"
-    r"|PyImport_GetModule|SSL_up_ref|PyUnicode_(CompareWithASCIIString|GetLength)": "count, look",
+    r"|PyImport_GetModule|SSL(_SESSION)?_up_ref|PyUnicode_(CompareWithASCIIString|GetLength)": "count, look",
     r"X509_(get|NAME_get|NAME_ENTRY_get|EXTENSION_get)\w*|X509_NAME_(entry_count|ENTRY_set)|OBJ_(nid2obj|length|get0_data)"
     r"|ASN1_STRING_(get0_data|length)|BIO_(get_mem_data|reset|s_mem)": "read or empty what is there",
     "ASN1_get_object": "fails by wrong bytes",
     "SSL_free_buffers": "frees what is not in use, if anything",
     "PyLong_FromLong": "small numbers, which Python has ready made",
-    r"Py(Long|Unicode)_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem": "fail by wrong arguments",
+    r"Py(Long|Unicode)_As\w+|PyNumber_AsSsize_t|PyArg_ParseTuple|PyTuple_SetItem"
+    r"|PyCapsule_GetPointer": "fail by wrong arguments",
     r"PyModule_AddType|PyType_FromModuleAndSpec|PyModuleDef_Init": "when the module is imported: it is an ImportError",
-    r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_set0_rbio|SSL_clear_mode|SSL_rstate_string|SSL_set_(info_callback|shutdown|accept_state|connect_state)|X509_OBJECT_retrieve_match"
+    r"SSL_(CTX_|CIPHER_|SESSION_)?(get|find|is|in|has|pending|version|want|state)\w*|SSL_session_reused|SSL_set0_rbio|SSL_clear_mode|SSL_rstate_string|SSL_set_(info_callback|shutdown|accept_state|connect_state)|X509_OBJECT_retrieve_match"
     r"|SSL_CTX_(sess_[gs]et_remove_cb|set_cert_verify_callback|set_tlsext_ticket_key_evp_cb|flush_sessions\w*)"
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
     r"|X509_VERIFY_PARAM_set_(auth_level|hostflags)|sk_\w+_(num|value)": "read or write what is there",
     r"offsetof|read|write|size|ended|borrow": "a macro of C, and where a box leads to",
     r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|TAKE_BY|ADD|OBIO_PART"
-    r"|PyInit__engine|engine_call|reader|stack_of": "our own, in their declarations",
+    r"|PyInit__engine|engine_call|reader|(stack|chain)_of": "our own, in their declarations",
 }
 NATIVE = Path(_openssl.__file__).parent / "_native"
 # Of what the faults of Python's calls are tried with, what calls our C.

@@ -466,19 +466,21 @@ SHORT, LONG = b"ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0", b"ECDHE-ECDSA-AES128-SHA"
 OLD = SSL.TLS1_2_VERSION
 
 
-def make_again(made: tuple[Any, Any, Any]) -> None:
-    context, client, server = made
+def make_again(made: tuple[Any, Any, Any, Any]) -> None:
+    context, client, server, session = made
     SSL.Connection(context, None).set_tlsext_host_name(b"localhost")
     for bio in (OURS, PYTHON):
         for host in ("localhost", "127.0.0.1", "1234"):
             client.wrap_bio(bio(), bio(), server_hostname=host)
+        client.wrap_bio(bio(), bio(), server_hostname="localhost", session=session)
         server.wrap_bio(bio(), bio(), server_side=True)
 
 
-def made_before(w: Contexts) -> tuple[Any, Any, Any]:
-    """Contexts of both faces, each of which has made a connection."""
+def made_before(w: Contexts) -> tuple[Any, Any, Any, Any]:
+    """Contexts of both faces, each of which has made a connection, and a session."""
     client, server = stdlib_helpers.client_context(w.ca), stdlib_helpers.server_context(w.server)
-    made = helpers.client_context(SSL.TLS1_3_VERSION, w.ca, w.client), client, server
+    session = stdlib_helpers.Pair(client, server).handshake().client.session
+    made = helpers.client_context(SSL.TLS1_3_VERSION, w.ca, w.client), client, server, session
     make_again(made)
     return made
 

@@ -146,6 +146,7 @@ def psk_pair(world: World) -> Pair:
 
 
 SCENARIOS = [
+    Scenario("sessions of connections", done_pair, lambda p, _: (p.client.get_session(), p.server.get_session())),
     Scenario("a session's bytes", session_of, lambda s, _: s.to_bytes(KEY), raises=_LOAD),
     Scenario(
         "a session of bytes",

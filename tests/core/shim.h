@@ -244,6 +244,7 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
     SHIM_PY(PyUnicode_FromStringAndSize, NULL, PyUnicode_FromStringAndSize(__VA_ARGS__))
 #define PyUnicode_DecodeASCII(...) SHIM_PY(PyUnicode_DecodeASCII, NULL, PyUnicode_DecodeASCII(__VA_ARGS__))
 #define Py_BuildValue(...) SHIM_PY(Py_BuildValue, NULL, Py_BuildValue(__VA_ARGS__))
+#define PyCapsule_New(...) SHIM_PY(PyCapsule_New, NULL, PyCapsule_New(__VA_ARGS__))
 #define PyList_New(...) SHIM_PY(PyList_New, NULL, PyList_New(__VA_ARGS__))
 #define PyWeakref_NewRef(...) SHIM_PY(PyWeakref_NewRef, NULL, PyWeakref_NewRef(__VA_ARGS__))
 #undef PyObject_GC_New

@@ -75,6 +75,7 @@ OF_THE_REFERENCE_ENGINE = {
     "BIO_write",
     "obio_datagrams",
     "obio_foreign_new",
+    "obio_keep_session",
     "obio_name_server",
     "obio_name_sessions",
     "obio_resume",

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import pickle
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from tests.helpers import TIMEOUT, Identity
 from tests.sessions.faces import FACES, Face
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+OPEN = b"openssl_bio session 1 open\n"
 
 
 @pytest.fixture
@@ -197,9 +199,33 @@ def test_cut_bytes_are_refused(face: Face, session: Any) -> None:
 @pytest.mark.parametrize("fields", [b"", b"\0", b"\1", b"\1\0", b"\0" * 5, b"\0" * 9])
 def test_bytes_of_nothing_are_refused(face: Face, fields: bytes) -> None:
     """Without a key anybody can make bytes with a good checksum."""
-    body = b"openssl_bio session 1 open\n" + fields
+    body = OPEN + fields
     with pytest.raises(LoadError):
         face.session_type.from_bytes(body + hashlib.sha256(body).digest())
+
+
+def fields_of(data: bytes) -> list[bytes]:
+    """The server name, the session, the digest of the client's certificate, and the server's certificates."""
+    body, found = data[len(OPEN) + 1 : -32], []
+    while body:
+        (size,) = struct.unpack_from(">I", body)
+        found.append(body[4 : 4 + size])
+        body = body[4 + size :]
+    return found
+
+
+def bytes_of(fields: list[bytes]) -> bytes:
+    body = OPEN + b"\1" + b"".join(struct.pack(">I", len(field)) + field for field in fields)
+    return body + hashlib.sha256(body).digest()
+
+
+def test_fields_that_no_session_has_are_refused(face: Face, session: Any) -> None:
+    """Such as half of a digest, which no certificate has, or a name that C would take for another one."""
+    name, der, _identity, *chain = fields_of(session.to_bytes())
+    assert face.session_type.from_bytes(bytes_of([name, der, b"i" * 32, *chain])).id == session.id
+    for fields in ([name, der, b"i" * 31], [name, der, b"i" * 33], [name + b"\0.example", der, b""]):
+        with pytest.raises(LoadError):
+            face.session_type.from_bytes(bytes_of([*fields, *chain]))
 
 
 def test_stolen_bytes_are_useless_without_the_key(face: Face, session: Any) -> None:

@@ -185,6 +185,7 @@ def test_how_it_may_be_called(ca: Identity, server_identity: Identity) -> None:
     """By position and by name, as Python's; and what is refused is refused each time."""
     client, server = client_context(ca), server_context(server_identity)
     a, b = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    other = Pair(client_context(ca), server).handshake().client.session
     for _ in range(2):
         assert client.wrap_bio(a, b, False, "localhost", None).server_hostname == "localhost"
         assert client.wrap_bio(outgoing=a, incoming=b, server_hostname="localhost").server_hostname == "localhost"
@@ -205,6 +206,10 @@ def test_how_it_may_be_called(ca: Identity, server_identity: Identity) -> None:
             (client, (a, b), {"server_hostname": ".x"}, UnicodeError, "label empty"),
             (client, (a, b), {"server_hostname": "x\0y"}, TypeError, "null bytes"),
             (client, (a, b), {"server_hostname": 5}, AttributeError, "decode"),
+            (client, (a, b, False, "x", "session"), {}, TypeError, r"Value is not a SSLSession\."),
+            (client, (a, b, False, "x", other), {}, ValueError, r"Session refers to a different SSLContext\."),
+            (client, (a, b, False, None, other), {}, ValueError, "check_hostname requires server_hostname"),
+            (server, (a, b, True, None, other), {}, ValueError, "session can only be specified in client mode"),
         ]
         for context, arguments, options, error, words in refused:
             with pytest.raises(error, match=words):

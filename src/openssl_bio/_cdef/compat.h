@@ -39,6 +39,7 @@ int SSL_shutdown(SSL *ssl);
 int SSL_get_error(const SSL *ssl, int result);
 int SSL_set_fd(SSL *ssl, int descriptor);
 void SSL_set_bio(SSL *ssl, BIO *incoming, BIO *outgoing);
+SSL_SESSION *SSL_get1_session(SSL *ssl);
 X509 *SSL_get_peer_certificate(const SSL *ssl);
 long SSL_get_extms_support(SSL *ssl);
 long SSL_set1_curves_list(SSL *ssl, char *names);

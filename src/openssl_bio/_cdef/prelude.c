@@ -34,6 +34,7 @@
 #include "denylist.h"
 #include "foreign.h"
 #include "hosts.h"
+#include "kept_sessions.h"
 #include "operations.h"
 #include "queue.h"
 #include "reverify.h"

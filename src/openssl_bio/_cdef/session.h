@@ -1,5 +1,4 @@
 SSL_SESSION *SSL_get_session(const SSL *ssl);
-SSL_SESSION *SSL_get1_session(SSL *ssl);
 int SSL_set_session(SSL *ssl, SSL_SESSION *session);
 int SSL_session_reused(const SSL *ssl);
 int SSL_set_session_id_context(SSL *ssl, const unsigned char *id, unsigned int size);

@@ -21,7 +21,7 @@ from openssl_bio._core._lib import CData, called_by_c, ffi, lib
 from openssl_bio._core.engines import owner_of
 from openssl_bio._core.errors import ErrorsAside
 from openssl_bio._core.late import LateModule
-from openssl_bio._core.pointers import fill, own, shared_certificate, taken
+from openssl_bio._core.pointers import fill, shared_certificate, taken
 from openssl_bio._core.protocols import join_protocols, split_protocols
 
 if TYPE_CHECKING:
@@ -220,11 +220,9 @@ def keylog(connection: ConnectionCore, _ssl: CData, line: CData) -> None:
 @entry_point("py_new_session", fails=0)
 def new_session(connection: ConnectionCore, _ssl: CData, session: CData) -> int:
     """There is a session to be resumed later: on TLS 1.3 one for each ticket, on TLS 1.2 after the handshake."""
-    lib.SSL_SESSION_up_ref(session)
-    core = resumption.remembered(
-        connection, own(session, lib.SSL_SESSION_free, connection._errors, "SSL_SESSION_up_ref")
-    )
-    _tell_of_session(connection, core)
+    core = resumption.remembered(connection, int(ffi.cast("uintptr_t", session)))
+    if core is not None:
+        _tell_of_session(connection, core)
     return 0  # libssl's own reference stays its own
 
 

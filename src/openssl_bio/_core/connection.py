@@ -494,7 +494,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             if travelled:
                 session = resumption.bound(self, session)
             _refuse(session, self._demand, self._context, self._generation)
-            self._errors.check(self._resume(session.address, travelled), "the session cannot be resumed here")
+            self._errors.check(self._resume(session.handle, travelled), "the session cannot be resumed here")
             if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
                 lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # which may have been another when it was made
             self._resumes = session
@@ -514,10 +514,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _get_session(self) -> SessionCore | None:
         with self._guard:
-            session = lib.SSL_get1_session(self.ssl)
-            if session == ffi.NULL:
-                return None
-            return resumption.remembered(self, own(session, lib.SSL_SESSION_free, self._errors, "SSL_get1_session"))
+            return resumption.remembered(self)
 
     def _new_session_ticket(self) -> None:
         """Let the next `_handshake` send a TLS 1.3 client one ticket more; error if this is no such server."""

@@ -76,6 +76,16 @@ def owner_of(ssl: CData) -> Any:
     return None if handle == ffi.NULL else ffi.from_handle(handle)()
 
 
+def session_handle(kept: CData, errors: ErrorTable) -> Any:
+    """What has an ``obio_kept_session``, which it takes over; the table's exception for NULL."""
+    return own(kept, lib.obio_kept_session_free, errors, "the session cannot be kept")
+
+
+def kept_session(handle: Any) -> CData:
+    """The ``obio_kept_session`` of a handle, which is there as long as that."""
+    return handle
+
+
 def maker(*_arguments: object) -> None:
     """What would make connections without Python; this engine has nothing of the kind."""
 
@@ -176,9 +186,19 @@ class Engine:
             self._is_named |= done and later  # a server's sessions will be for that
             return done
 
-    def _resume(self, address: int, travelled: bool) -> bool:
-        """Offer a copy of the session there, which may have travelled; the caller has the guard."""
-        return bool(lib.obio_resume(self.ssl, ffi.cast("SSL_SESSION *", address), travelled))
+    def _keep_session(self, address: int, resumed: Any) -> Any:
+        """A handle of the session there, or for 0 of the one that it has, None if it has none.
+
+        ``resumed`` is the handle of the one that it may have resumed, or None. The caller has the guard.
+        """
+        kept = lib.obio_keep_session(self.ssl, ffi.cast("SSL_SESSION *", address), resumed or ffi.NULL)
+        if kept == ffi.NULL and lib.SSL_get_session(self.ssl) == ffi.NULL:
+            return None
+        return session_handle(kept, self._errors)
+
+    def _resume(self, handle: Any, travelled: bool) -> bool:
+        """Offer a copy of a session, which may have travelled; the caller has the guard."""
+        return bool(lib.obio_resume(self.ssl, kept_session(handle).session, travelled))
 
     def _keep(self, name: str, thing: Any) -> Any:
         """Keep something as long as the SSL, instead of what had this name; and return it."""

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["ENGINE", "Engine", "Guard", "Plain", "Queue", "hot", "maker", "owner_of"]
+__all__ = ["ENGINE", "Engine", "Guard", "Plain", "Queue", "hot", "kept_session", "maker", "owner_of", "session_handle"]
 
 ENGINE = os.environ.get("OPENSSL_BIO_ENGINE", "c")
 
@@ -20,10 +20,10 @@ if ENGINE not in {"c", "cffi"}:
 
 if TYPE_CHECKING or ENGINE == "cffi":
     from openssl_bio._core.bio import Queue
-    from openssl_bio._core.engine import Engine, maker, owner_of
+    from openssl_bio._core.engine import Engine, kept_session, maker, owner_of, session_handle
     from openssl_bio._core.guard import Guard
 else:
-    from openssl_bio._core.native import Engine, Guard, Queue, maker, owner_of
+    from openssl_bio._core.native import Engine, Guard, Queue, kept_session, maker, owner_of, session_handle
 
 T = TypeVar("T", bound=type)
 

@@ -15,7 +15,7 @@ from openssl_bio._core._lib import CData, ffi, lib, load_engine
 from openssl_bio._core.errors import ABORTED, LOST, ErrorTable, Kind, Outcome, classify
 from openssl_bio._core.guard import NO_OTHER_ROLE, NOT_IN_A_CALLBACK
 
-__all__ = ["Engine", "Guard", "Queue", "maker", "owner_of", "serve"]
+__all__ = ["Engine", "Guard", "Queue", "kept_session", "maker", "owner_of", "serve", "session_handle"]
 
 if TYPE_CHECKING:
     from openssl_bio._core import bio, engine
@@ -33,19 +33,36 @@ if TYPE_CHECKING:
 
     def _maker(*parts: Any) -> Any: ...
 
+    def _session_handle(address: int) -> Any: ...
+
+    def _kept_session(handle: Any) -> int: ...
+
 else:
     _module = load_engine()
     _Engine, Guard, _Queue, _method = _module.Engine, _module.Guard, _module.Queue, _module.method
     _owner, _maker = _module.owner, _module.maker
+    _session_handle, _kept_session = _module.session_handle, _module.kept_session
 
 
-_SSL = ffi.typeof("SSL *")
+_SSL, _KEPT = ffi.typeof("SSL *"), ffi.typeof("obio_kept_session *")
 _VARIADIC = 0x04 | 0x08  # inspect.CO_VARARGS and CO_VARKEYWORDS
 
 
 def owner_of(ssl: CData) -> Any:
     """The connection an ``SSL *`` belongs to, or None while it is being freed."""
     return _owner(lib.obio_owner(ssl))
+
+
+def session_handle(kept: CData, errors: ErrorTable) -> Any:
+    """What has an ``obio_kept_session``, which it takes over; the table's exception for NULL."""
+    if not kept:
+        raise errors.failure("the session cannot be kept")
+    return _session_handle(int(ffi.cast("uintptr_t", kept)))
+
+
+def kept_session(handle: Any) -> CData:
+    """The ``obio_kept_session`` of a handle, which is there as long as that."""
+    return ffi.cast(_KEPT, _kept_session(handle))
 
 
 class Engine(_Engine):

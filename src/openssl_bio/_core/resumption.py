@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core._lib import ffi, lib
 from openssl_bio._core.errors import first_of
-from openssl_bio._core.pointers import own, shared_certificate
+from openssl_bio._core.pointers import shared_certificate
 from openssl_bio._core.session import SessionCore, digest_of, ticket_of
 
 if TYPE_CHECKING:
@@ -22,23 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["bound", "remembered", "renewed", "resume_from_cache", "server_key"]
 
 
-def remembered(connection: ConnectionCore, session: CData) -> SessionCore:
-    """What becomes of an owned ``SSL_SESSION`` of a connection."""
-    ssl, resumed = connection.ssl, connection._resumes
+def remembered(connection: ConnectionCore, address: int = 0) -> SessionCore | None:
+    """What becomes of a connection's ``SSL_SESSION`` there, or of the one that it has; None if it has none."""
+    resumed = connection._resumes
+    handle = connection._keep_session(address, None if resumed is None else resumed.handle)
+    if handle is None:
+        return None
     verified = None if connection._demand_is_mixed else connection._demand
-    chain = tuple(connection._chain(lib.SSL_get_peer_cert_chain) or ())
-    if not chain and resumed is not None and lib.SSL_session_reused(ssl):
-        chain = resumed.chain
-    name = lib.SSL_get_servername(ssl, lib.TLSEXT_NAMETYPE_host_name)
-    return SessionCore(
-        session,
-        connection._context,
-        connection._generation.trust_epoch,
-        verified,
-        chain,
-        None if name == ffi.NULL else bytes(ffi.string(name)),
-        digest_of(lib.SSL_get_certificate(ssl), connection._errors),
-    )
+    return SessionCore(handle, connection._context, connection._generation.trust_epoch, verified)
 
 
 def renewed(connection: ConnectionCore) -> SessionCore | None:
@@ -46,8 +37,8 @@ def renewed(connection: ConnectionCore) -> SessionCore | None:
     ssl, offered = connection.ssl, connection._resumes
     if offered is None or not lib.SSL_session_reused(ssl) or lib.SSL_version(ssl) == lib.TLS1_3_VERSION:
         return None
-    session = own(lib.SSL_get1_session(ssl), lib.SSL_SESSION_free, connection._errors, "SSL_get1_session")
-    return None if ticket_of(session) == ticket_of(offered.session) else remembered(connection, session)
+    session = remembered(connection)
+    return None if session is None or ticket_of(session.session) == ticket_of(offered.session) else session
 
 
 def bound(connection: ConnectionCore, session: SessionCore) -> SessionCore:
@@ -57,15 +48,7 @@ def bound(connection: ConnectionCore, session: SessionCore) -> SessionCore:
     if session.identity != digest_of(lib.SSL_get_certificate(ssl), connection._errors):
         raise ValueError("the session was made with another client certificate than this connection has")
     _verify(connection, session)
-    return SessionCore(
-        session.session,
-        connection._context,
-        connection._generation.trust_epoch,
-        connection._demand,
-        session.chain,
-        session.server_name,
-        session.identity,
-    )
+    return SessionCore(session.handle, connection._context, connection._generation.trust_epoch, connection._demand)
 
 
 def _refuse_name(made_with: bytes | None, wanted: bytes | None) -> None:
@@ -86,7 +69,7 @@ def _verify(connection: ConnectionCore, session: SessionCore) -> None:
     if peer == ffi.NULL:
         raise ValueError("the server of the session has shown no certificate, and this connection demands one")
     leaf = shared_certificate(peer, connection._errors)
-    code = lib.obio_verify_again(connection.ssl, leaf, list(session.chain), len(session.chain))
+    code = lib.obio_verify_again(connection.ssl, leaf, session.chain)
     if connection._pending:
         raise first_of(connection._pending)
     connection._errors.check(code >= 0, "verifying the session's certificates")

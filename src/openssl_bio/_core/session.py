@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.engines import kept_session
 from openssl_bio._core.errors import ErrorTable, clean_queue
 from openssl_bio._core.pointers import new_buffer, taken
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionCore", "SessionValue", "digest_of", "ticket_of"]
 
-_SHA256 = 32  # bytes
 # RFC 8446, section 4.6.1: no TLS 1.3 ticket is used for longer, whatever the server said.
 _WEEK = 7 * 24 * 3600
 
@@ -30,24 +30,35 @@ _WEEK = 7 * 24 * 3600
 class SessionCore:
     """An owned ``SSL_SESSION``, and what has to be known of the connection that made it."""
 
-    def __init__(  # noqa: PLR0917 - each is as important as the next
-        self,
-        session: CData,
-        context: ContextCore | None,
-        trust_epoch: int,
-        verified: Demand | None,
-        chain: tuple[CData, ...] = (),
-        server_name: bytes | None = None,
-        identity: bytes = b"",
-    ) -> None:
-        self.session = session
-        self.address = int(ffi.cast("uintptr_t", session))
+    __slots__ = ("context", "handle", "trust_epoch", "verified")
+
+    def __init__(self, handle: Any, context: ContextCore | None, trust_epoch: int, verified: Demand | None) -> None:
+        self.handle = handle  # the engine's, of an obio_kept_session
         self.context = context  # None: it has travelled, and nothing of it is verified
         self.trust_epoch = trust_epoch
         self.verified = verified
-        self.chain = chain  # what the peer showed, its own certificate first
-        self.server_name = server_name
-        self.identity = identity  # SHA-256 of the certificate that the connection had for itself, if any
+
+    @property
+    def session(self) -> CData:
+        """The ``SSL_SESSION``, which is there as long as this object."""
+        return kept_session(self.handle).session
+
+    @property
+    def chain(self) -> CData:
+        """What the peer showed, its own certificate first: a stack that is there as long as this object, or NULL."""
+        return kept_session(self.handle).chain
+
+    @property
+    def server_name(self) -> bytes | None:
+        """The server name that the client sent, or None."""
+        name = kept_session(self.handle).server_name
+        return None if name == ffi.NULL else bytes(ffi.string(name))
+
+    @property
+    def identity(self) -> bytes:
+        """The SHA-256 of the certificate that the connection had for itself; b"" if it had none."""
+        kept = kept_session(self.handle)
+        return taken(kept.identity, lib.OBIO_IDENTITY) if kept.has_identity else b""
 
     @property
     def id(self) -> bytes:
@@ -60,11 +71,12 @@ class SessionCore:
     @property
     def ends(self) -> int:
         """When it cannot be resumed any more, in seconds after 1970."""
-        seconds = int(lib.SSL_SESSION_get_timeout(self.session))
-        if lib.SSL_SESSION_get_protocol_version(self.session) == lib.TLS1_3_VERSION:
-            told = int(lib.SSL_SESSION_get_ticket_lifetime_hint(self.session))
+        session = self.session
+        seconds = int(lib.SSL_SESSION_get_timeout(session))
+        if lib.SSL_SESSION_get_protocol_version(session) == lib.TLS1_3_VERSION:
+            told = int(lib.SSL_SESSION_get_ticket_lifetime_hint(session))
             seconds = min(seconds, told or seconds, _WEEK)
-        return int(lib.SSL_SESSION_get_time(self.session)) + seconds
+        return int(lib.SSL_SESSION_get_time(session)) + seconds
 
     @property
     def is_usable(self) -> bool:
@@ -88,9 +100,9 @@ def digest_of(certificate: CData, errors: ErrorTable) -> bytes:
     """The SHA-256 of an X509; b"" for NULL."""
     if certificate == ffi.NULL:
         return b""
-    buffer = new_buffer(_SHA256)
+    buffer = new_buffer(lib.OBIO_IDENTITY)
     errors.check(lib.obio_certificate_digest(certificate, buffer), "X509_digest")
-    return taken(buffer, _SHA256)
+    return taken(buffer, lib.OBIO_IDENTITY)
 
 
 class SessionValue:
@@ -112,6 +124,11 @@ class SessionValue:
         if self._core is None:
             raise ValueError("the session is empty: no connection has made it")
         return self._core
+
+    def _ask(self, function: Callable[[CData], Any]) -> Any:
+        """What a function says of the ``SSL_SESSION``; ValueError if no handshake has made it."""
+        core = self._made()  # its pointers are good as long as it is there
+        return function(core.session)
 
     def to_bytes(self, key: bytes | None = None) -> bytes:
         """The session for another process or machine, for ``from_bytes`` there, with any version of OpenSSL.
@@ -148,9 +165,10 @@ class SessionValue:
         raise TypeError(f"cannot pickle {name!r} object: it holds secrets. Send to_bytes(key), and {name}.from_bytes")
 
     def _key(self) -> object:
-        if self._core is None or not self._core.id:
+        core = self._core
+        if core is None or not core.id:
             return id(self)
-        return lib.SSL_SESSION_get_protocol_version(self._core.session), self._core.id
+        return lib.SSL_SESSION_get_protocol_version(core.session), core.id
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, type(self)) else NotImplemented
@@ -166,12 +184,12 @@ class SessionValue:
     @property
     def time(self) -> int:
         """When it began, in seconds after 1970."""
-        return int(lib.SSL_SESSION_get_time(self._made().session))
+        return int(self._ask(lib.SSL_SESSION_get_time))
 
     @property
     def timeout(self) -> int:
         """How many seconds after `time` it can be resumed."""
-        return int(lib.SSL_SESSION_get_timeout(self._made().session))
+        return int(self._ask(lib.SSL_SESSION_get_timeout))
 
     @property
     def age(self) -> float:
@@ -186,33 +204,33 @@ class SessionValue:
     @property
     def resumable(self) -> bool:
         """Whether a server can know it again: on TLS 1.3 it is when it has a ticket. ``SSL_SESSION_is_resumable``."""
-        return bool(lib.SSL_SESSION_is_resumable(self._made().session))
+        return bool(self._ask(lib.SSL_SESSION_is_resumable))
 
     @property
     def has_ticket(self) -> bool:
         """The server gave a ticket for it."""
-        return bool(lib.SSL_SESSION_has_ticket(self._made().session))
+        return bool(self._ask(lib.SSL_SESSION_has_ticket))
 
     @property
     def ticket(self) -> bytes:
         """The server's ticket; b"" if it gave none."""
-        return ticket_of(self._made().session)
+        return bytes(self._ask(ticket_of))
 
     @property
     def ticket_lifetime_hint(self) -> int:
         """How many seconds the server said that its ticket lasts; 0 if it did not."""
-        return int(lib.SSL_SESSION_get_ticket_lifetime_hint(self._made().session))
+        return int(self._ask(lib.SSL_SESSION_get_ticket_lifetime_hint))
 
     @property
     def max_early_data(self) -> int:
         """How many bytes of early data the server takes with it; 0 for none."""
-        return int(lib.SSL_SESSION_get_max_early_data(self._made().session))
+        return int(self._ask(lib.SSL_SESSION_get_max_early_data))
 
     @property
     def cipher_name(self) -> str | None:
         """The cipher it was made with, in OpenSSL's name."""
-        cipher = lib.SSL_SESSION_get0_cipher(self._made().session)
+        cipher = self._ask(lib.SSL_SESSION_get0_cipher)
         return None if cipher == ffi.NULL else ffi.string(lib.SSL_CIPHER_get_name(cipher)).decode()
 
     def _alpn(self) -> bytes:
-        return _bytes_from(self._made().session, lib.SSL_SESSION_get0_alpn_selected)
+        return bytes(self._ask(lambda session: _bytes_from(session, lib.SSL_SESSION_get0_alpn_selected)))

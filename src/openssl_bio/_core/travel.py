@@ -14,10 +14,11 @@ import struct
 from typing import Any
 
 from openssl_bio._core._lib import CData, ffi, lib
+from openssl_bio._core.engines import session_handle
 from openssl_bio._core.errors import clean_queue
 from openssl_bio._core.load_errors import LOAD_ERRORS, LoadError
 from openssl_bio._core.pem import certificate_der, load_certificate
-from openssl_bio._core.pointers import new_buffer, own, taken
+from openssl_bio._core.pointers import certificates_in, new_buffer, own, taken
 from openssl_bio._core.sealing import checked_key, seal, unseal
 from openssl_bio._core.session import SessionCore
 
@@ -57,7 +58,7 @@ def encode(core: SessionCore, key: bytes | None) -> bytes:
     fields = [
         to_der(core.session),
         core.identity,
-        *(certificate_der(certificate, LOAD_ERRORS) for certificate in core.chain),
+        *(certificate_der(certificate, LOAD_ERRORS) for certificate in certificates_in(core.chain, LOAD_ERRORS)),
     ]
     body = bytes([len(name)]) + b"".join(struct.pack(">I", len(field)) + field for field in [*name, *fields])
     if key is not None:
@@ -71,10 +72,15 @@ def decode(data: bytes, key: bytes | None) -> SessionCore:
         has_name, *fields = _fields(_opened(data, key))
         name = fields.pop(0) if has_name else None
         der, identity = fields.pop(0), fields.pop(0)
+        if len(identity) not in {0, lib.OBIO_IDENTITY} or b"\0" in (name or b""):
+            raise LoadError("there is something else in the session's bytes")
     except (struct.error, IndexError):
         raise LoadError("the session's bytes are cut") from None
-    certificates = tuple(load_certificate(one, False, LOAD_ERRORS, "a certificate of the session") for one in fields)
-    return SessionCore(from_der(der), None, 0, None, certificates, name, identity)
+    chain = [load_certificate(one, False, LOAD_ERRORS, "a certificate of the session") for one in fields]
+    kept = lib.obio_kept_session_of(
+        from_der(der), chain, len(chain), ffi.NULL if name is None else name, identity or ffi.NULL
+    )
+    return SessionCore(session_handle(kept, LOAD_ERRORS), None, 0, None)
 
 
 def _opened(data: bytes, key: bytes | None) -> bytes:

@@ -73,8 +73,11 @@ class ConnectionView:
     def _name_sessions(self, name: bytes, of_session: bool) -> bool:
         return self._original._name_sessions(name, of_session)
 
-    def _resume(self, address: int, travelled: bool) -> bool:
-        return self._original._resume(address, travelled)
+    def _keep_session(self, address: int, resumed: Any) -> Any:
+        return self._original._keep_session(address, resumed)
+
+    def _resume(self, handle: Any, travelled: bool) -> bool:
+        return self._original._resume(handle, travelled)
 
     @property
     def ssl(self) -> CData:

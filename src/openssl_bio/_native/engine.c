@@ -315,6 +315,7 @@ static PyMethodDef engine_methods[] = {
     {"_become_server", METHOD(obio_method_become_server), METH_NOARGS, NULL},
     {"_name_sessions", METHOD(obio_method_name_sessions), METH_FASTCALL, NULL},
     {"_name_server", METHOD(obio_method_name_server), METH_FASTCALL, NULL},
+    {"_keep_session", METHOD(obio_method_keep_session), METH_FASTCALL, NULL},
     {"_resume", METHOD(obio_method_resume), METH_FASTCALL, NULL},
     {"_keep", METHOD(obio_method_keep), METH_FASTCALL, NULL},
     {"_handshake", METHOD(obio_method_handshake), METH_NOARGS, NULL},
@@ -378,7 +379,7 @@ static PyType_Spec engine_spec = {
 static const char *const names[OBIO_NAMES] = {
     "_errors", "want_read", "_lost", "_ssl", "MemoryBIO", "read", "write", "pending", "eof", "write_eof",
     "store", "sslobject_class", "_server_side", "_server_hostname", "_begin_with", "_host_flags_in_use",
-    "demand_for", "ssl",
+    "demand_for", "ssl", "_offer",
 };
 
 static int module_exec(PyObject *module)
@@ -473,6 +474,8 @@ static PyMethodDef module_functions[] = {
     {"certificate_dict", obio_certificate_dict_at, METH_O,
      "certificate_dict(address): what is told of an X509, or None where libcrypto fails."},
     {"owner", obio_owner_at, METH_O, "owner(address): the connection that an SSL says is its own, or None."},
+    {"session_handle", obio_session_handle, METH_O, "session_handle(address): a handle that has a kept session."},
+    {"kept_session", obio_kept_session_at, METH_O, "kept_session(handle): the address of its kept session."},
     {NULL, NULL, 0, NULL},
 };
 

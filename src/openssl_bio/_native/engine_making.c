@@ -234,9 +234,9 @@ static int can_make(const maker_object *maker, PyObject *context, PyObject *cons
 {
     int server = given[SERVER_SIDE] == Py_True, named = given[SERVER_HOSTNAME] != Py_None, fits;
 
-    if ((!server && given[SERVER_SIDE] != Py_False) || given[SESSION] != Py_None)
+    if (!server && given[SERVER_SIDE] != Py_False)
         return 0;
-    if (server ? named || !(maker->kinds & FOR_SERVERS) : !(maker->kinds & FOR_CLIENTS))
+    if (server ? named || given[SESSION] != Py_None || !(maker->kinds & FOR_SERVERS) : !(maker->kinds & FOR_CLIENTS))
         return 0;
     if (named ? !is_ascii_name(given[SERVER_HOSTNAME]) : !server && !(maker->kinds & WITHOUT_NAME))
         return 0;
@@ -277,17 +277,23 @@ static int begin_with(engine_object *self, const maker_object *maker, PyObject *
     return verify && demand(self, maker, name) < 0 ? -1 : 1;
 }
 
-/* The same for all names. */
+/* Let the face do something.  0, or -1 with an exception set. */
+static int tell_face(engine_object *self, PyObject *method, PyObject *argument)
+{
+    PyObject *none = PyObject_CallMethodObjArgs((PyObject *)self, method, argument, NULL);
+
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+}
+
+/* Be a client of the server with any name, or of whoever it is for None.  0, or -1 with an exception set. */
 static int begin_with_any(engine_object *self, const maker_object *maker, PyObject *context, PyObject *name)
 {
-    int done = begin_with(self, maker, context, name);
-    PyObject *none;
+    int done = name == Py_None ? 1 : begin_with(self, maker, context, name);
 
     if (done != 0)
-        return done;
-    none = PyObject_CallMethodObjArgs((PyObject *)self, maker->state->name[OBIO_BEGIN_WITH], name, NULL);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 1;
+        return done < 0 ? -1 : 0;
+    return tell_face(self, maker->state->name[OBIO_BEGIN_WITH], name);
 }
 
 /* 0, or -1 with an exception set. */
@@ -304,9 +310,9 @@ static int begin(engine_object *self, const maker_object *maker, PyObject *conte
     Py_XDECREF(none);
     if (none == NULL)
         return -1;
-    if (given[SERVER_HOSTNAME] == Py_None)
-        return 0;
-    return begin_with_any(self, maker, context, given[SERVER_HOSTNAME]) < 0 ? -1 : 0;
+    if (begin_with_any(self, maker, context, given[SERVER_HOSTNAME]) < 0)
+        return -1;
+    return given[SESSION] == Py_None ? 0 : tell_face(self, maker->state->name[OBIO_OFFER], given[SESSION]);
 }
 
 static PyObject *make_one(const maker_object *maker, PyObject *context, PyObject *const *given)

@@ -96,7 +96,7 @@ static int make_parts(engine_object *self, const obio_module_state *state, PyObj
 }
 
 /* Raise the face's exception for what is in the error queue. */
-static PyObject *fail(engine_object *self, const char *what)
+PyObject *obio_fail(engine_object *self, const char *what)
 {
     PyObject *tried = PyUnicode_InternFromString(what), *none = NULL;
 
@@ -112,7 +112,7 @@ static int open_ssl(engine_object *self, const obio_module_state *state, SSL_CTX
     SSL *ssl = obio_new(ctx, self->owner);
 
     if (ssl == NULL) {
-        Py_XDECREF(fail(self, "SSL_new"));
+        Py_XDECREF(obio_fail(self, "SSL_new"));
         return -1;
     }
     if (!obio_engine_open(&self->core, ssl, bio_of(state, self->incoming), bio_of(state, self->outgoing))) {
@@ -311,7 +311,7 @@ static PyObject *become(engine_object *self, int server)
         if (obio_name_sessions(self->core.ssl, (const unsigned char *)"", 0, 1))
             answer = Py_NewRef(Py_None);
         else
-            answer = fail(self, "SSL_set_session_id_context");
+            answer = obio_fail(self, "SSL_set_session_id_context");
     }
     obio_leave_clean(self);
     return answer;
@@ -374,22 +374,6 @@ PyObject *obio_method_name_server(engine_object *self, PyObject *const *argument
         self->named = 1;
     obio_leave_clean(self);
     return PyBool_FromLong(done);
-}
-
-/* _resume(address of a session, whether it has travelled): whether it is offered; the caller has the guard. */
-PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py_ssize_t count)
-{
-    SSL_SESSION *session;
-
-    if (self->stage != OBIO_OPEN)
-        return unless_unset(self, NULL);
-    session = count == 2 ? PyLong_AsVoidPtr(arguments[0]) : NULL;
-    if (session == NULL) {
-        if (!PyErr_Occurred())
-            PyErr_SetString(PyExc_TypeError, "_resume takes an address and a truth");
-        return NULL;
-    }
-    return PyBool_FromLong(obio_resume(self->core.ssl, session, arguments[1] == Py_True));
 }
 
 /* _keep(name, thing): keep something as long as the SSL, instead of what had the name; and return it. */

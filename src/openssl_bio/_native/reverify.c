@@ -10,19 +10,6 @@
 
 #include "reverify.h"
 
-static STACK_OF(X509) *stack_of(X509 **chain, size_t count)
-{
-    STACK_OF(X509) *stack = sk_X509_new_null();
-
-    for (size_t i = 0; stack != NULL && i < count; i++) {
-        if (!sk_X509_push(stack, chain[i])) {
-            sk_X509_free(stack);
-            return NULL;
-        }
-    }
-    return stack;
-}
-
 static int prepare(X509_STORE_CTX *verification, SSL *ssl, X509 *leaf, STACK_OF(X509) *chain)
 {
     X509_VERIFY_PARAM *param;
@@ -47,13 +34,12 @@ static int prepare(X509_STORE_CTX *verification, SSL *ssl, X509 *leaf, STACK_OF(
 }
 
 /* What a client thinks of its server's certificate: an X509_V_* code, 0 if it is accepted; -1 with an error queued. */
-int obio_verify_again(SSL *ssl, X509 *leaf, X509 **chain, size_t count)
+int obio_verify_again(SSL *ssl, X509 *leaf, STACK_OF(X509) *chain)
 {
     X509_STORE_CTX *verification = X509_STORE_CTX_new();
-    STACK_OF(X509) *stack = stack_of(chain, count);
     int code = -1;
 
-    if (verification != NULL && stack != NULL && prepare(verification, ssl, leaf, stack)) {
+    if (verification != NULL && prepare(verification, ssl, leaf, chain)) {
         int accepted = X509_verify_cert(verification);
 
         code = X509_STORE_CTX_get_error(verification);
@@ -63,7 +49,6 @@ int obio_verify_again(SSL *ssl, X509 *leaf, X509 **chain, size_t count)
             code = X509_V_OK;
     }
     X509_STORE_CTX_free(verification);
-    sk_X509_free(stack);
     return code;
 }
 

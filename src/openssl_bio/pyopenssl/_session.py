@@ -19,7 +19,7 @@ class Session(SessionValue):
     @property
     def protocol_version(self) -> int:
         """The protocol version as a number, such as 0x304."""
-        return int(lib.SSL_SESSION_get_protocol_version(self._made().session))
+        return int(self._ask(lib.SSL_SESSION_get_protocol_version))
 
     @property
     def servername(self) -> bytes | None:

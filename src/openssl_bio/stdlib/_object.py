@@ -151,7 +151,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             self._post_handshake_auth = True
             self._configure_post_handshake()
         if session is not None:
-            self._offer(self._resumable(session))
+            self._offer(session)
         elif not server_side and context._session_cache is not None:
             self._resume_from_cache()
         return self
@@ -438,7 +438,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             raise ValueError("Cannot set session for server-side SSLSocket.")
         if self._is_finished():
             raise ValueError("Cannot set session after handshake.")
-        self._offer(core)
+        self._offer_core(core)
 
     def _resumable(self, session: object) -> SessionCore:
         if not isinstance(session, sessions.SSLSession):
@@ -447,7 +447,11 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             raise ValueError("Session refers to a different SSLContext.")
         return session._core
 
-    def _offer(self, session: SessionCore) -> None:
+    def _offer(self, session: object) -> None:
+        """As a new client, offer a session, if it will do."""
+        self._offer_core(self._resumable(session))
+
+    def _offer_core(self, session: SessionCore) -> None:
         try:
             self._set_session(session)
         except ValueError:  # what was verified less than is demanded now is not resumed: the handshake is a full one

@@ -31,7 +31,7 @@ class SSLSession(SessionValue):
     @property
     def protocol_version(self) -> ssl.TLSVersion:
         """The protocol version."""
-        return ssl.TLSVersion(lib.SSL_SESSION_get_protocol_version(self._core.session))
+        return ssl.TLSVersion(self._ask(lib.SSL_SESSION_get_protocol_version))
 
     @property
     def server_hostname(self) -> str | None:

@@ -47,7 +47,7 @@ enum {
     OBIO_ERRORS, OBIO_WANT_READ, OBIO_LOST, OBIO_SSL, OBIO_MEMORY_BIO,
     OBIO_READ, OBIO_WRITE, OBIO_PENDING, OBIO_EOF, OBIO_WRITE_EOF,
     OBIO_STORE, OBIO_SSLOBJECT_CLASS, OBIO_SERVER_SIDE, OBIO_SERVER_HOSTNAME, OBIO_BEGIN_WITH, OBIO_HOST_FLAGS,
-    OBIO_DEMAND_FOR, OBIO_POINTER, OBIO_NAMES
+    OBIO_DEMAND_FOR, OBIO_POINTER, OBIO_OFFER, OBIO_NAMES
 };
 
 typedef struct {
@@ -71,7 +71,11 @@ PyObject *obio_method_become_client(engine_object *self, PyObject *unused);
 PyObject *obio_method_become_server(engine_object *self, PyObject *unused);
 PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_name_server(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_method_keep_session(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
+PyObject *obio_session_handle(PyObject *module, PyObject *address);
+PyObject *obio_kept_session_at(PyObject *module, PyObject *handle);
+PyObject *obio_fail(engine_object *self, const char *what);
 PyObject *obio_method_keep(engine_object *self, PyObject *const *arguments, Py_ssize_t count);
 /* Which part, as what Python's getters and setters are given. */
 #define OBIO_PART(which) ((void *)(intptr_t)(which))
