@@ -218,7 +218,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         lib.SSL_set_security_level(self.ssl, level)
 
     def _set_verify(self, mode: int, callback: Callable[..., Any] | None, value: object) -> None:
-        with self._guard, self._demanding(replace(self._demand, mode=mode, callback=value)):
+        with self._guard, self._demanding(self._demand.judged_by(mode, value)):
             lib.SSL_set_verify(self.ssl, mode, ffi.NULL if callback is None else lib.py_verify)
             self._verify_callback = _accept_as_is if callback is None else self._told(callback)
 

@@ -9,7 +9,6 @@ server connection whose demand is its own therefore gets a session id context of
 from __future__ import annotations
 
 import os
-from operator import attrgetter
 from types import MethodType
 from typing import Any, Final
 
@@ -66,13 +65,21 @@ class Demand(Record):
         """Whether anything can fail for the peer's certificate."""
         return bool(self.mode & lib.SSL_VERIFY_PEER) or self.callback is not None or self.verifier is not None
 
+    def judged_by(self, mode: int, callback: object) -> Demand:
+        """The same with another mode and verify callback: `replace` takes five times as long."""
+        return Demand(mode, callback, self.host, self.depth, self.verifier, self.level, self.staple, self.trust)
+
     def for_host(self, host: str | None) -> Demand:
-        """The same with another host, which every new client has: `replace` takes five times as long."""
+        """The same with another host, which every new client has."""
         return Demand(self.mode, self.callback, host, self.depth, self.verifier, self.level, self.staple, self.trust)
 
     def equals(self, other: Demand) -> bool:
         """Whether another connection demands the same."""
-        return self is other or all(map(same, _all_of(self), _all_of(other)))
+        for name in () if self is other else Demand.__slots__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine is not theirs and not same(mine, theirs):
+                return False
+        return True
 
     def missing(self, verified: Demand | None) -> str:
         """What a connection that demanded ``verified`` left undone, "" if nothing; None means that nobody knows."""
@@ -98,9 +105,6 @@ class Demand(Record):
         if self.level > verified.level:
             return f"the session was made on security level {verified.level}, and not on {self.level}"
         return ""
-
-
-_all_of = attrgetter(*Demand.__slots__)
 
 
 def session_id_context(base: bytes, usual: Demand, demand: Demand, trust: object) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from openssl_bio._core._lib import CData
 from openssl_bio._core.callbacks import LONGEST_COOKIE
 from openssl_bio._core.chains import LIBCRYPTO, Refusal, Verifier
+from openssl_bio._core.late import LateModule
 from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.twins import TwinSettings
 from openssl_bio.pyopenssl._arguments import bits, c_string, function
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from openssl_bio._core.client_hello import ClientHello
     from openssl_bio._core.credential import Credential
     from openssl_bio._core.suspension import Suspend
+    from openssl_bio.pyopenssl import _x509
     from openssl_bio.pyopenssl._connection import Connection
     from openssl_bio.pyopenssl._context import Context
     from openssl_bio.pyopenssl._errors import VerificationError
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     ServerKey = Callable[["Connection", bytes], BytesLike | tuple[BytesLike, str]]
     VerifierCallback = Callable[["Connection", list[X509]], "bool | Suspend"]
     VerifyCallback = Callable[["Connection", X509, int, int, int], bool]
+else:
+    _x509 = LateModule("openssl_bio.pyopenssl._x509")
 
 
 class Callbacks(TwinSettings):
@@ -206,36 +210,31 @@ def _server_key(callback: Callable[..., Any]) -> Callable[..., tuple[bytes, str]
 def _verifier(callback: VerifyCallback | None) -> Callable[..., Any] | None:
     """The core's verify callback that calls pyOpenSSL's."""
     # A refusal needs it also where there is no callback, and then the program may have given up its access to files.
-    from openssl_bio.pyopenssl._x509 import X509
-
+    wrap = _x509.X509._wrap
     if callback is None:
         return None
     judge = function(callback)
 
     def verify(connection: Connection, certificate: CData, error: int, depth: int, ok: int) -> Any:
-        return judge(connection, None if certificate is None else X509._wrap(certificate), error, depth, ok)
+        return judge(connection, None if certificate is None else wrap(certificate), error, depth, ok)
 
     return verify
 
 
 def _chain_judge(callback: ChainCallback) -> Verifier:
-    from openssl_bio.pyopenssl._x509 import X509
-
-    tell = function(callback)
+    wrap, tell = _x509.X509._wrap, function(callback)
 
     def judge(connection: Connection, chain: list[CData], refusal: Refusal | None) -> Any:
-        return tell(connection, list(map(X509._wrap, chain)), None if refusal is None else verification_error(refusal))
+        return tell(connection, list(map(wrap, chain)), None if refusal is None else verification_error(refusal))
 
     return Verifier(judge)
 
 
 def _sole_judge(callback: VerifierCallback) -> Verifier:
-    from openssl_bio.pyopenssl._x509 import X509
-
-    tell = function(callback)
+    wrap, tell = _x509.X509._wrap, function(callback)
 
     def judge(connection: Connection, chain: list[CData], _refusal: Refusal | None) -> Any:
-        return tell(connection, list(map(X509._wrap, chain)))
+        return tell(connection, list(map(wrap, chain)))
 
     return Verifier(judge, replaces=True)
 
