@@ -81,11 +81,13 @@ def _verify(connection: ConnectionCore, session: SessionCore) -> None:
 def server_key(connection: ConnectionCore) -> Hashable | None:
     """What a session's connection and the one that resumes it have in common; None if the server has no name."""
     with connection._guard:
-        names = (connection._get_server_name(), connection._demand.host, connection._peer_name())
+        ssl, demand = connection.ssl, connection._demand
+        sent = lib.SSL_get_servername(ssl, lib.TLSEXT_NAMETYPE_host_name)
+        names = (ffi.string(sent) if sent else None, demand.host, connection._peer_name())
         if not any(names):
             return None
-        identity = digest_of(lib.SSL_get_certificate(connection.ssl), connection._errors)
-        trust = connection._demand.trust
+        identity = digest_of(lib.SSL_get_certificate(ssl), connection._errors)
+        trust = demand.trust
         return id(connection._context), *names, identity, None if trust is None else id(trust)
 
 

@@ -71,17 +71,21 @@ class SessionCore:
     @property
     def ends(self) -> int:
         """When it cannot be resumed any more, in seconds after 1970."""
-        session = self.session
-        seconds = int(lib.SSL_SESSION_get_timeout(session))
-        if lib.SSL_SESSION_get_protocol_version(session) == lib.TLS1_3_VERSION:
-            told = int(lib.SSL_SESSION_get_ticket_lifetime_hint(session))
-            seconds = min(seconds, told or seconds, _WEEK)
-        return int(lib.SSL_SESSION_get_time(session)) + seconds
+        return _end_of(self.session)
 
     @property
     def is_usable(self) -> bool:
         """It can be resumed, and its time is not over."""
-        return bool(lib.SSL_SESSION_is_resumable(self.session)) and time.time() < self.ends
+        session = self.session
+        return bool(lib.SSL_SESSION_is_resumable(session)) and time.time() < _end_of(session)
+
+
+def _end_of(session: CData) -> int:
+    seconds = int(lib.SSL_SESSION_get_timeout(session))
+    if lib.SSL_SESSION_get_protocol_version(session) == lib.TLS1_3_VERSION:
+        told = int(lib.SSL_SESSION_get_ticket_lifetime_hint(session))
+        seconds = min(seconds, told or seconds, _WEEK)
+    return int(lib.SSL_SESSION_get_time(session)) + seconds
 
 
 def _bytes_from(session: CData, function: Callable[[CData, CData, CData], None]) -> bytes:
