@@ -2,7 +2,7 @@
  * A large operation, without the GIL.
  *
  * Who wants the GIL while another thread has it is put to sleep, and waking up takes
- * longer than a thread that moves bulk data needs the GIL for: a microsecond or two
+ * longer than a thread that moves bulk data needs the GIL for: some microseconds
  * between two operations.  So whoever comes back from an operation and knows that
  * another thread has the GIL since it came back itself, looks for about as long
  * whether that has begun its next one, before it asks Python.
@@ -26,7 +26,7 @@ void obio_call_without_gil(engine_object *self, engine_call *call, void *buffer,
 
 #else
 
-enum { LOOKS = 100 };
+enum { LOOKS = 400 }; /* some microseconds: copying 64 KiB in and out takes about as long */
 
 static ATOMIC int came_back; /* somebody did, and has not begun another operation since */
 
@@ -34,8 +34,8 @@ void obio_call_without_gil(engine_object *self, engine_call *call, void *buffer,
 {
     PyThreadState *thread;
 
-    came_back = 0;
     thread = PyEval_SaveThread();
+    came_back = 0; /* not before: somebody looks for this, and would find the GIL taken */
     call(self, buffer, size);
     for (int looks = 0; came_back && looks < LOOKS; looks++)
         RELAX();
