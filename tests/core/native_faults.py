@@ -68,7 +68,8 @@ UNSEEN = {
     "BIO_new in obio_certificate_dict": "the face has it told again, as in the next ones",
     "OBJ_obj2txt in object_text": "the same",
     "ASN1_STRING_to_UTF8 in string_text": "the same",
-    "d2i_GENERAL_NAME in parsed": "the same",
+    "d2i_X509_NAME in directory": "the same",
+    "d2i_GENERAL_NAME in registered_id": "the same",
     "i2a_ASN1_INTEGER in tell_all": "the same",
     "ASN1_TIME_print in tell_all": "the same",
     "SSL_read": "the same",
@@ -161,7 +162,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 }
 # Functions that have no way to fail as they are called here, and why.
 INFALLIBLE: dict[str, str] = {
-    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|GENERAL_NAME|X509|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
+    r"(BIO|BIO_ADDR|BIO_meth|CRYPTO_THREAD_lock|EVP_CIPHER_CTX|SSL|SSL_CTX|SSL_SESSION|GENERAL_NAME|X509|X509_NAME|X509_OBJECT|X509_STORE_CTX|sk_\w+_pop|sk_\w+)_free"
     r"|OPENSSL_(clear_)?free|OPENSSL_cleanse|free|Py(Mem_F|Thread_f)ree\w*|PyBuffer_Release|Py_(CLEAR|DECREF|XDECREF)"
     r"|PyObject_GC_(UnTrack|Track|Del)": "free, or forget",
     r"mem(cmp|cpy|move|set)|str(n?cmp|cpy|len)|snprintf|qsort|time|sizeof|set|call|allocate|atomic_\w+|_Interlocked\w+|_Static_assert"

@@ -139,6 +139,7 @@ static inline PyObject *shim_alloc_failed(PyTypeObject *type, Py_ssize_t items)
 #define i2d_X509(...) SHIM_SSL(i2d_X509, -1, i2d_X509(__VA_ARGS__))
 #define i2d_X509_PUBKEY(...) SHIM_SSL(i2d_X509_PUBKEY, -1, i2d_X509_PUBKEY(__VA_ARGS__))
 
+#define d2i_X509_NAME(...) SHIM_SSL(d2i_X509_NAME, NULL, d2i_X509_NAME(__VA_ARGS__))
 #define d2i_GENERAL_NAME(...) SHIM_SSL(d2i_GENERAL_NAME, NULL, d2i_GENERAL_NAME(__VA_ARGS__))
 #define i2a_ASN1_INTEGER(...) SHIM_SSL(i2a_ASN1_INTEGER, -1, i2a_ASN1_INTEGER(__VA_ARGS__))
 #define ASN1_TIME_print(...) SHIM_SSL(ASN1_TIME_print, 0, ASN1_TIME_print(__VA_ARGS__))

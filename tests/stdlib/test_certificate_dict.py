@@ -5,6 +5,7 @@ from __future__ import annotations
 import _ssl
 import os
 import ssl
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,18 @@ def test_serial_numbers(serial: int, tmp_path: Path) -> None:
     assert int(told(der)["serialNumber"], 16) == serial
 
 
+@pytest.mark.parametrize("below", [0, 1])
+def test_the_greatest_versions(below: int) -> None:
+    """What libcrypto reads is a long of C, and one more is told."""
+    size = struct.calcsize("l")
+    version = (1 << 8 * size - 1) - 1 - below
+    serial = 1 << 8 * size - 8
+    tagged = bytes([0xA0, size + 2, 0x02, size]) + version.to_bytes(size, "big") + bytes.fromhex("020101")
+    replaced = bytes.fromhex("a003020102") + bytes([0x02, size]) + serial.to_bytes(size, "big")
+    der = certificate([], serial=serial).replace(replaced, tagged)
+    assert told(der)["version"] == version + 1
+
+
 @pytest.mark.parametrize("encoded", ["14047465e974", "16040a626364", "1e0400e920ac", "1c0400002021"])
 def test_types_of_strings(encoded: str, tmp_path: Path) -> None:
     der = certificate([]).replace(bytes.fromhex("0c0474657874"), bytes.fromhex(encoded))
@@ -99,6 +112,7 @@ ODD: list[tuple[str, str, Any]] = [
     (ALTERNATIVES, "3007820161bf820100", None),  # a long identifier
     (ALTERNATIVES, "3003870101", [("IP Address", "<invalid>")]),
     (ALTERNATIVES, "3004a3020500", [("X400Name", UNSUPPORTED)]),
+    (ALTERNATIVES, "3012a410300c310a300806035504030c01610500", [("DirName", ((("commonName", "a"),),))]),  # more behind
     (ALTERNATIVES, "3004a5020500", [("EdiPartyName", UNSUPPORTED)]),
     (ALTERNATIVES, "3003a90161", [(UNSUPPORTED, UNSUPPORTED)]),
     (ACCESS, "3000", None),
@@ -143,7 +157,9 @@ def test_odd_extensions(oid: str, encoded: str, expected: Any) -> None:
     assert told_of(oid, encoded) == (expected or {})
 
 
-@pytest.mark.parametrize("encoded", ["3007a40530030c0161", "3011a40f300d310b3009060355040304026162", "30028800"])
+@pytest.mark.parametrize(
+    "encoded", ["3007a40530030c0161", "3011a40f300d310b3009060355040304026162", "3002a400", "30028800"]
+)
 def test_names_that_libcrypto_cannot_read(encoded: str) -> None:
     """What is no name of a directory, or no OID, is an error."""
     with pytest.raises(ssl.SSLError):

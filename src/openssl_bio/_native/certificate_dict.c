@@ -128,8 +128,8 @@ static PyObject *object_text(const ASN1_OBJECT *object)
             return PyErr_NoMemory();
         size = OBJ_obj2txt(text, size + 1, object, 0);
     }
-    if (size >= 0)
-        told = PyUnicode_FromStringAndSize(text, size);
+    if (size >= 0) /* which may be more than is there, if another thread has named it meanwhile */
+        told = PyUnicode_FromString(text);
     if (text != brief)
         PyMem_Free(text);
     return told;
@@ -196,15 +196,22 @@ static PyObject *address(const element *name)
     return PyUnicode_FromString(told);
 }
 
-/* A name or an OID, which libcrypto reads. */
-static PyObject *parsed(const element *name)
+static PyObject *directory(const element *name)
+{
+    const unsigned char *cursor = name->content.data;
+    X509_NAME *read = d2i_X509_NAME(NULL, &cursor, name->content.size);
+    PyObject *told = read == NULL ? NULL : distinguished_name(read);
+
+    X509_NAME_free(read);
+    return told;
+}
+
+static PyObject *registered_id(const element *name)
 {
     const unsigned char *cursor = name->encoded.data;
     GENERAL_NAME *read = d2i_GENERAL_NAME(NULL, &cursor, name->encoded.size);
-    PyObject *told = NULL;
+    PyObject *told = read == NULL ? NULL : object_text(read->d.registeredID);
 
-    if (read != NULL)
-        told = read->type == GEN_RID ? object_text(read->d.registeredID) : distinguished_name(read->d.directoryName);
     GENERAL_NAME_free(read);
     return told;
 }
@@ -222,7 +229,7 @@ static const struct {
     PyObject *(*tell)(const element *name);
 } kinds[] = {
     {DNS, "DNS", text}, {IP, "IP Address", address}, {EMAIL, "email", text}, {URI, "URI", text},
-    {DIRECTORY, "DirName", parsed}, {REGISTERED_ID, "Registered ID", parsed},
+    {DIRECTORY, "DirName", directory}, {REGISTERED_ID, "Registered ID", registered_id},
     {OTHER_NAME, "othername", unsupported}, {X400, "X400Name", unsupported}, {EDI_PARTY, "EdiPartyName", unsupported},
     {-1, "<unsupported>", unsupported},
 };
@@ -364,12 +371,20 @@ static PyObject *written(BIO *bio, int done)
     return told;
 }
 
+/* One more than is encoded, which may be the greatest long that there is. */
+static PyObject *version(const X509 *certificate)
+{
+    long encoded = X509_get_version(certificate);
+
+    return encoded < 0 ? PyLong_FromSsize_t(encoded + 1) : PyLong_FromSize_t((size_t)encoded + 1);
+}
+
 /* Whether all of it could be put in. */
 static int tell_all(PyObject *told, const X509 *certificate, BIO *bio)
 {
     return put(told, "subject", distinguished_name(X509_get_subject_name(certificate))) == 0
         && put(told, "issuer", distinguished_name(X509_get_issuer_name(certificate))) == 0
-        && put(told, "version", PyLong_FromSsize_t(X509_get_version(certificate) + 1)) == 0
+        && put(told, "version", version(certificate)) == 0
         && put(told, "serialNumber", written(bio, i2a_ASN1_INTEGER(bio, X509_get0_serialNumber(certificate)))) == 0
         && put(told, "notBefore", written(bio, ASN1_TIME_print(bio, X509_get0_notBefore(certificate)))) == 0
         && put(told, "notAfter", written(bio, ASN1_TIME_print(bio, X509_get0_notAfter(certificate)))) == 0
