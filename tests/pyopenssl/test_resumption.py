@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -135,6 +136,47 @@ def test_refused_demand_changes_nothing(easy_client: SSL.Context, server: SSL.Co
     assert pair.client.get_verify_mode() == SSL.VERIFY_NONE
     assert pair.handshake().client.session_reused()
     assert pair.client.get_verify_result() == SSL.X509VerificationCodes.OK
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def is_interrupted(call: Callable[[], None], at: int) -> bool:
+    """Make a call which the n-th event of a profiler ends, as a signal's handler may; whether it had as many."""
+    events = 0
+
+    def interrupt(_frame: object, _event: str, argument: object) -> None:
+        nonlocal events
+        events += argument is not sys.setprofile  # which is the end
+        if events == at:
+            raise Interrupted
+
+    sys.setprofile(interrupt)
+    try:
+        call()
+    except Interrupted:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+def test_who_was_interrupted_may_demand_more(easy_client: SSL.Context, server: SSL.Context) -> None:
+    """A session is offered, and refused to those who demand more, or it is not: nothing is in between."""
+    session, at, again = session_of(easy_client, server), 0, True
+    while again:
+        at += 1
+        pair = Pair(easy_client, server)
+        again = is_interrupted(lambda end=pair.client: end.set_session(session), at)  # type: ignore[misc]
+        try:
+            host("other.test")(pair.client)
+        except ValueError:
+            assert pair.handshake().client.session_reused()
+        else:
+            with pytest.raises(SSL.Error, match="certificate verify failed"):
+                pair.handshake()
+    assert at > 10
 
 
 def test_demand_may_grow_after_the_handshake(easy_client: SSL.Context, server: SSL.Context) -> None:

@@ -494,10 +494,15 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             if travelled:
                 session = resumption.bound(self, session)
             _refuse(session, self._demand, self._context, self._generation)
-            self._errors.check(self._resume(session.handle, travelled), "the session cannot be resumed here")
-            if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
-                lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # which may have been another when it was made
-            self._resumes = session
+            try:
+                self._errors.check(self._resume(session.handle, travelled), "the session cannot be resumed here")
+                if travelled and self._demand.mode & lib.SSL_VERIFY_PEER:
+                    lib.SSL_set_verify_result(self.ssl, lib.X509_V_OK)  # which may have been another when it was made
+                self._resumes = session
+            except BaseException:  # a signal's, too: what is offered must be known, or it is offered to any demand
+                if lib.SSL_in_before(self.ssl):
+                    self._forget_session()
+                raise
             if self._first_generation.tells_of_sessions:
                 lib.obio_tell_end_of_handshake(self.ssl)
 
