@@ -15,7 +15,7 @@ static void capsule_free(PyObject *capsule)
     obio_kept_session_free(PyCapsule_GetPointer(capsule, name));
 }
 
-/* A capsule that takes the session over, even if it is NULL with an exception set. */
+/* A capsule that takes the session over; NULL with an exception set, and the session is freed, if there can be none. */
 static PyObject *capsule_of(obio_kept_session *kept)
 {
     PyObject *capsule = PyCapsule_New(kept, name, capsule_free);
@@ -31,7 +31,7 @@ PyObject *obio_session_handle(PyObject *module, PyObject *address)
     obio_kept_session *kept = PyLong_AsVoidPtr(address);
 
     (void)module;
-    return kept == NULL ? NULL : capsule_of(kept);
+    return kept == NULL && PyErr_Occurred() ? NULL : capsule_of(kept);
 }
 
 /* kept_session(handle): the address of the kept session. */

@@ -12,8 +12,11 @@
 #include "kept_sessions.h"
 #include "reverify.h"
 
+/* NULL is no session, as where OpenSSL frees something. */
 void obio_kept_session_free(obio_kept_session *kept)
 {
+    if (kept == NULL)
+        return;
     SSL_SESSION_free(kept->session);
     sk_X509_pop_free(kept->chain, X509_free);
     OPENSSL_free(kept->server_name);
@@ -62,8 +65,7 @@ obio_kept_session *obio_keep_session(SSL *ssl, SSL_SESSION *session, const obio_
     kept = OPENSSL_zalloc(sizeof *kept);
     if (kept != NULL && keep(kept, session, chain_of(ssl, resumed), name) && keep_identity(kept, ssl))
         return kept;
-    if (kept != NULL)
-        obio_kept_session_free(kept);
+    obio_kept_session_free(kept);
     return NULL;
 }
 
