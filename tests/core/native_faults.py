@@ -82,8 +82,9 @@ UNSEEN = {
     "* in obio_send_name": "the same",
     "SSL_ctrl in obio_timeout": "it says that no timer runs",
     "SSL_ctrl in obio_new": "sets a mode, which nothing can prevent",
-    "SSL_set_ex_data in free_ssl": "clears a place that is there",
     "SSL_ctrl in obio_warm_open": "the same",
+    "SSL_ctrl in set_release": "the same",
+    "SSL_set_ex_data in free_ssl": "clears a place that is there",
     "BIO_read_ex in obio_transfer_fill": "it says that the socket has nothing",
     "BIO_read_ex in drain": "what is left comes with the next call",
 }
@@ -92,8 +93,9 @@ LEFT = {
     "BIO_read_ex in obio_transfer_fill": "the BIOs of sockets queue none",
     "BIO_write_ex in obio_transfer_drain": "the same",
     "SSL_ctrl in obio_new": "it does not fail",
-    "SSL_set_ex_data in free_ssl": "the same",
     "SSL_ctrl in obio_warm_open": "the same",
+    "SSL_ctrl in set_release": "the same",
+    "SSL_set_ex_data in free_ssl": "the same",
 }
 # Places that no scenario reaches, and why.
 UNREACHED: dict[str, str] = {

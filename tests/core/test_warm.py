@@ -10,7 +10,7 @@ import pytest
 
 from openssl_bio import SSL
 from openssl_bio._core.engines import ENGINE
-from tests.core.crowd import Crowd
+from tests.core.crowd import Crowd, use
 from tests.helpers import TIMEOUT, Identity, Pair, client_context, received, server_context
 
 LONG = bytes(range(256)) * 200  # some records
@@ -19,6 +19,14 @@ LONG = bytes(range(256)) * 200  # some records
 @pytest.fixture(scope="module")
 def crowd(ca: Identity, server_identity: Identity) -> Crowd:
     return Crowd(client_context(SSL.TLS1_3_VERSION, ca), server_context(SSL.TLS1_3_VERSION, server_identity))
+
+
+@pytest.fixture(params=["cold", "warm"])
+def pair(pair: Pair, request: pytest.FixtureRequest) -> Pair:
+    """One that has only shaken hands, or has been used."""
+    if request.param == "warm":
+        use(pair.client, pair.server)
+    return pair
 
 
 @pytest.mark.parametrize("at", [1, 4, 5, 6, 100, 16384, 16406, 16410, 40000])
@@ -87,6 +95,7 @@ def test_modes_are_what_was_set(client: SSL.Context, server: SSL.Context) -> Non
     client.set_mode(SSL.MODE_RELEASE_BUFFERS)
     pair = Pair(client, server).handshake()
     for _ in range(2):
+        use(pair.client, pair.server)
         assert pair.client.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
         assert pair.server.receive_data(pair.client.send_data(LONG)) == LONG
     assert not pair.client.clear_mode(SSL.MODE_RELEASE_BUFFERS) & SSL.MODE_RELEASE_BUFFERS
@@ -125,13 +134,18 @@ def with_data(client: SSL.Context, server: SSL.Context) -> Pair:
 
 @can_measure
 @pytest.mark.parametrize("mode", [0, SSL.MODE_RELEASE_BUFFERS])
-def test_idle_connections_have_no_buffers(client: SSL.Context, server: SSL.Context, crowd: Crowd, mode: int) -> None:
+@pytest.mark.parametrize("used", [False, True])
+def test_idle_connections_have_no_buffers(
+    client: SSL.Context, server: SSL.Context, crowd: Crowd, mode: int, used: bool
+) -> None:
     """Whatever the mode: 60 connections take 17 KiB each (33 since OpenSSL 3.2), and not the 33 more of two buffers."""
     for context in (client, server):
         context.set_mode(mode)
     crowd.work()
     before = allocated()
     pairs = [with_data(client, server) for _ in range(30)]
+    for pair in pairs if used else []:
+        use(pair.client, pair.server)
     crowd.work()  # as many are warm as before
     assert (allocated() - before) / (2 * len(pairs)) < 45 * 1024
 
@@ -149,12 +163,17 @@ def test_idle_connections_while_all_that_are_warm_are_in_use(
         elif where == SSL.SSL_CB_WRITE_ALERT:
             before = allocated()
             pairs = [with_data(client, server) for _ in range(30)]
+            for pair in pairs:
+                use(pair.client, pair.server)
             took.append((allocated() - before) / (2 * len(pairs)))
 
     told = client_context(SSL.TLS1_3_VERSION, ca), server_context(SSL.TLS1_3_VERSION, server_identity)
     for context in told:
         context.set_info_callback(close_another)
-    closing = [end for pair in [with_data(*told) for _ in range(20)] for end in (pair.client, pair.server)]
+    closing = []
+    for pair in [with_data(*told) for _ in range(20)]:
+        use(pair.client, pair.server)
+        closing += [pair.client, pair.server]
     closing.pop().shutdown()
     assert took[0] < 45 * 1024
 

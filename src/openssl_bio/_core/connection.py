@@ -177,12 +177,14 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         return int(self._get(calls[1]))
 
     def _get_mode(self) -> int:
-        released = lib.SSL_MODE_RELEASE_BUFFERS if original_of(self)._releases else 0
-        return super()._get_mode() | released
+        mode, releases = super()._get_mode(), original_of(self)._releases
+        if releases is None:
+            return mode
+        return mode & ~lib.SSL_MODE_RELEASE_BUFFERS | (lib.SSL_MODE_RELEASE_BUFFERS if releases else 0)
 
     def _set_mode(self, value: int) -> int:
         with self._guard:
-            original_of(self)._releases = False  # libssl does as it is told
+            original_of(self)._releases = None  # libssl does as it is told
             return super()._set_mode(value)
 
     def _recorded(self, name: str, otherwise: Any) -> Any:

@@ -97,7 +97,7 @@ class Engine:
     _direct = True  # the face's calls work on memory alone, so an engine may serve them itself
     _has_role = False  # it was made a client, or a server
     _is_named = False  # it was given a session id context, as of a client, or for a demand of its own
-    _releases = False  # SSL_MODE_RELEASE_BUFFERS was set, which the engine does in libssl's place: this one never
+    _releases: bool | None = None  # whether SSL_MODE_RELEASE_BUFFERS was wished, where the engine sets and clears it
 
     # What of the context a connection was made of, and what it is now; `ConnectionCore._set_up` sets them.
     _context: Any

@@ -278,13 +278,16 @@ static int engine_set_direct(engine_object *self, PyObject *value, void *unused)
 static PyObject *engine_releases(engine_object *self, void *unused)
 {
     (void)unused;
-    return PyBool_FromLong(self->core.releases);
+    if (self->core.releases == OBIO_AS_TOLD)
+        Py_RETURN_NONE;
+    return PyBool_FromLong(self->core.releases == OBIO_WISHED);
 }
 
 static int engine_set_releases(engine_object *self, PyObject *value, void *unused)
 {
+    (void)value;
     (void)unused;
-    self->core.releases = value == Py_True;
+    self->core.releases = OBIO_AS_TOLD;
     return 0;
 }
 
@@ -352,7 +355,7 @@ static PyGetSetDef engine_attributes[] = {
     {"_guard", (getter)obio_get_guard, NULL, "The lock of this connection.", NULL},
     {"_pending", (getter)obio_get_pending, NULL, "A list: what callbacks raised.", NULL},
     {"_releases", (getter)engine_releases, (setter)engine_set_releases,
-     "Whether SSL_MODE_RELEASE_BUFFERS was set, which the engine does in libssl's place.", NULL},
+     "Whether SSL_MODE_RELEASE_BUFFERS was wished; None, from when it is set, where libssl's mode tells.", NULL},
     {"_datagrams", (getter)engine_datagrams, NULL, "Whether it is DTLS.", NULL},
     {"_failure", (getter)engine_failure, (setter)engine_set_failure,
      "The Outcome that ended the connection, or None.", NULL},

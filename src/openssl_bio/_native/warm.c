@@ -4,10 +4,15 @@
  * libssl has a buffer of 16 KiB for each direction.  With
  * SSL_MODE_RELEASE_BUFFERS it frees them after each record, which is a tenth of
  * the work for a small message; without, an idle connection holds them for ever.
- * So the mode is not libssl's but ours: the last SLOTS connections that were used
- * are warm, in a ring that the whole process shares.  One that was not warm takes
- * the place of the one that has been there longest, and has it give up its
+ * So the mode is ours: SLOTS connections are warm, which do without it, in a ring
+ * that the whole process shares, and all others have it.  One that was not warm
+ * takes the place of the one that has been there longest, and has it give up its
  * buffers.  The boxes of warm connections keep a small block, too.
+ *
+ * To change places costs as much as the mode does for some records.  So nobody
+ * takes one before its TURNS-th operation, or sooner after large ones: connections
+ * that are used for a message or two, or more of them in turns than there are places,
+ * leave the ring nearly as it is.
  *
  * A connection is warmed up when an operation of its own is over, in which libssl
  * has made its buffers, and by the thread that has its guard.  The thread does to
@@ -30,7 +35,7 @@
 #define OBIO_WARM 32
 #endif
 
-enum { SLOTS = OBIO_WARM };
+enum { SLOTS = OBIO_WARM, TURNS = SLOTS, LARGE = 512 };
 
 static obio_engine *slot[SLOTS];
 static int hand; /* the slot that was taken longest ago */
@@ -86,6 +91,19 @@ static obio_engine *take_place(obio_engine *engine)
     return before;
 }
 
+/*
+ * Have libssl release buffers as soon as they are empty, or never; unless the mode is the user's own.  Since 3.2 its layer
+ * of records has a mode of its own, which it is told when a bit is set, even none.
+ */
+static void set_release(const obio_engine *engine, int release)
+{
+    if (engine->releases == OBIO_AS_TOLD)
+        return;
+    if (!release)
+        SSL_clear_mode(engine->ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_set_mode(engine->ssl, release ? SSL_MODE_RELEASE_BUFFERS : 0);
+}
+
 /* By the thread that has the guard. */
 static void free_buffers(const obio_engine *engine)
 {
@@ -96,7 +114,9 @@ static void free_buffers(const obio_engine *engine)
 static void cool_down(obio_engine *engine)
 {
     keep_boxes(engine, 0);
+    set_release(engine, 1);
     free_buffers(engine);
+    engine->turns = 0;
     obio_guard_release(engine->guard);
     enter();
     engine->cooling--;
@@ -108,13 +128,19 @@ void obio_warm_up(obio_engine *engine)
 {
     obio_engine *before;
 
+    if (engine->turns < TURNS)
+        engine->turns += 1 + (int)(engine->outcome.count / LARGE);
+    if (engine->turns < TURNS && engine->releases != OBIO_AS_TOLD)
+        return;
     enter();
     before = take_place(engine);
     leave();
-    if (engine->place != 0)
+    if (engine->place != 0) {
         keep_boxes(engine, 1);
-    else
+        set_release(engine, 0);
+    } else {
         free_buffers(engine); /* all places are of connections in use: nobody else would, should this one be idle now */
+    }
     if (before != NULL)
         cool_down(before);
 }
@@ -138,18 +164,13 @@ void obio_warm_close(obio_engine *engine)
     engine->guard = NULL;
 }
 
-/*
- * Do for a new connection what SSL_MODE_RELEASE_BUFFERS would, whether it was set or not.  Since 3.2 libssl's layer of
- * records has a mode of its own, which it is told when a bit is set, even none.
- */
+/* Do for a new connection what SSL_MODE_RELEASE_BUFFERS would, whether it was set or not. */
 void obio_warm_open(obio_engine *engine, obio_guard *guard)
 {
     if (engine->datagrams)
         return;
     engine->guard = guard;
-    engine->releases = (SSL_get_mode(engine->ssl) & SSL_MODE_RELEASE_BUFFERS) != 0;
-    if (engine->releases) {
-        SSL_clear_mode(engine->ssl, SSL_MODE_RELEASE_BUFFERS);
-        SSL_set_mode(engine->ssl, 0);
-    }
+    engine->releases = (SSL_get_mode(engine->ssl) & SSL_MODE_RELEASE_BUFFERS) ? OBIO_WISHED : OBIO_NOT_WISHED;
+    if (engine->releases == OBIO_NOT_WISHED)
+        set_release(engine, 1);
 }

@@ -7,6 +7,9 @@
 #include "internal/boxes.h"
 #include "internal/outcomes.h"
 
+/* SSL_MODE_RELEASE_BUFFERS is libssl's, as the user has set it; or set and cleared by warm.c, whatever was wished. */
+enum { OBIO_AS_TOLD, OBIO_NOT_WISHED, OBIO_WISHED };
+
 typedef struct {
     SSL *ssl; /* belongs to somebody else */
     BIO *incoming, *outgoing;
@@ -23,7 +26,8 @@ typedef struct {
     struct obio_guard *guard; /* for warm.c, NULL if the engine has nothing to do with it */
     int place;                /* in the ring of warm connections, from 1 on; 0 for none */
     int cooling;              /* how many threads make it give up its buffers: who was last may not know it yet */
-    int releases;             /* SSL_MODE_RELEASE_BUFFERS was set, and is not any more */
+    int turns;                /* what it has done without one, in small operations */
+    int releases;             /* who decides on SSL_MODE_RELEASE_BUFFERS, see above */
 } obio_engine;
 
 int obio_engine_open(obio_engine *engine, SSL *ssl, BIO *incoming, BIO *outgoing);
