@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from openssl_bio import crypto
+from openssl_bio._core._lib import lib
 from openssl_bio.stdlib._certificates import certificate_dict
 from tests.helpers import Identity
 from tests.stdlib.certificates import ISSUERS, KEY, KINDS, NAMES, RESPONDER, access, certificate, points
@@ -182,6 +183,15 @@ def test_extensions_that_come_twice() -> None:
     }
     assert twice(ALTERNATIVES, "2.5.29.18", "3003820161", "3006820162820263") == {"subjectAltName": (("DNS", "a"),)}
     assert twice(POINTS, "2.5.29.32", *["300b3009a007a0058603616263"] * 2) == {}
+
+
+def test_no_error_is_left_of_odd_extensions() -> None:
+    """Who lists the authorities that are trusted leaves OpenSSL's error queue empty, where it was told of them."""
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(ALTERNATIVES), bytes.fromhex("3003820261"))
+    context = ours.SSLContext(ours.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=certificate([extension]))
+    assert context.get_ca_certs() == []
+    assert lib.ERR_peek_error() == 0
 
 
 @pytest.mark.parametrize("module", [ours, python])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from openssl_bio._core._lib import CData, ffi, lib
-from openssl_bio._core.errors import ErrorRecord, Kind, Outcome, take_queue
+from openssl_bio._core.errors import ErrorRecord, Kind, Outcome, clean_queue, take_queue
 from openssl_bio._core.passphrase import PassphraseRequest
 from openssl_bio._core.pem import input_bio
 from openssl_bio._core.pointers import own
@@ -111,13 +111,18 @@ class FileSettings(SettingsCore):
     def get_ca_certs(self, binary_form: bool = False) -> Any:
         """The trusted certificates of authorities, as dicts or in DER; those of directories once they were needed."""
         convert: Callable[[CData], Any] = der if binary_form else certificate_dict
-        return [convert(certificate) for certificate in self._trust.certificates() if lib.X509_check_ca(certificate)]
+        return [convert(certificate) for certificate in self._trust.certificates() if _is_authority(certificate)]
 
     def cert_store_stats(self) -> dict[str, int]:
         """How many certificates, CRLs, and certificates of authorities are trusted."""
         certificates = self._trust.certificates()
-        authorities = sum(1 for certificate in certificates if lib.X509_check_ca(certificate))
+        authorities = sum(map(_is_authority, certificates))
         return {"x509": len(certificates), "crl": self._trusted_crls(), "x509_ca": authorities}
+
+
+def _is_authority(certificate: CData) -> bool:
+    with clean_queue:  # libcrypto tells there of extensions that are malformed
+        return bool(lib.X509_check_ca(certificate))
 
 
 def _is_plain(cadata: Any) -> bool:
