@@ -157,6 +157,30 @@ def test_flags_of_names_are_the_contexts(ca: Identity, tmp_path: Any) -> None:
     assert Pair(client, server, server_hostname="common.test").outcome() == {}
 
 
+@pytest.mark.parametrize("way", ["of the other face", "of another context"])
+def test_sessions_stand_for_the_flags_of_their_names(ca: Identity, tmp_path: Any, version: Any, way: str) -> None:
+    """A session of a connection for which the common name counts is not resumed where it does not."""
+    number = ssl.TLSVersion(version)
+    server = server_context(ca.issue("common.test", tmp_path, b"email:a@example.test"), version=number)
+    client, other = client_context(ca, version=number), client_context(ca, version=number)
+    client.check_hostname = client.hostname_checks_common_name = False
+    pair = Pair(client if way == "of the other face" else other, server, server_hostname="common.test")
+    if way == "of the other face":
+        pair.client.connection.set_verify_host("common.test")
+    else:
+        pair.client.context = client
+    session = pair.handshake().client.session
+    same = Pair(client, server, server_hostname="common.test")
+    same.client.connection.set_verify_host("common.test")
+    same.client.session = session
+    assert same.handshake().client.session_reused
+    for names in (("check_hostname", "session"), ("session", "check_hostname")):
+        stricter = Pair(client, server, server_hostname="common.test")
+        for name in names:
+            setattr(stricter.client, name, {"check_hostname": True, "session": session}[name])
+        assert "mismatch" in str(stricter.outcome()["client"])
+
+
 def test_anything_true_means_verify(ca: Identity, server_identity: Identity) -> None:
     """A subclass may have a property of its own, which says 1, or anything else that is true."""
 

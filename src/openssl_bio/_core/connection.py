@@ -32,7 +32,7 @@ from openssl_bio._core.pointers import own
 from openssl_bio._core.records import replace
 from openssl_bio._core.suspension import Suspendable
 from openssl_bio._core.twins import Call, TwinSettings, names_in
-from openssl_bio._core.verification import Demand, session_id_context
+from openssl_bio._core.verification import HOST_FLAGS, Demand, session_id_context
 from openssl_bio._core.views import original_of
 
 if TYPE_CHECKING:
@@ -404,22 +404,22 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
             done = lib.SSL_set_tlsext_host_name(self.ssl, ffi.new("char[]", name))
             self._errors.check(done, "SSL_set_tlsext_host_name")
 
-    def _set_verify_host(self, host: str, flags: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS) -> None:
+    def _set_verify_host(self, host: str, flags: int = HOST_FLAGS) -> None:
         """Let verification compare the certificate with a DNS name (A-labels) or an IP address, and no other."""
         with self._guard:
             demand, generation = self._demand, self._generation
             if demand.host is not None or not self._name_server(host, False, True, flags):
                 self._change_verified_host(host, flags)
-            elif demand is generation.demand:
+            elif demand is generation.demand and flags == demand.host_flags:
                 self._demand = generation.demand_for(host)
             else:
-                self._demand = demand.for_host(host.lower())
+                self._demand = demand.for_host(host.lower(), flags)
 
     def _change_verified_host(self, host: str, flags: int) -> None:
         address = address_of(host)
         name, is_address = address or host.lower(), address is not None
         what = f"{host!r} cannot be verified"
-        with self._demanding(self._demand.for_host(name)):
+        with self._demanding(self._demand.for_host(name, flags)):
             param = lib.SSL_get0_param(self.ssl)
             # The other kind is forgotten last: where the new one fails, the old one is still verified.
             if is_address:
@@ -442,7 +442,7 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     def _unset_verify_host(self) -> None:
         """Let the certificate be for anybody."""
-        with self._guard, self._demanding(self._demand.for_host(None)):
+        with self._guard, self._demanding(self._demand.for_host(None, self._generation.demand.host_flags)):
             param = lib.SSL_get0_param(self.ssl)
             self._errors.check(lib.X509_VERIFY_PARAM_set1_host(param, ffi.NULL, 0), "X509_VERIFY_PARAM_set1_host")
             self._errors.check(lib.X509_VERIFY_PARAM_set1_ip(param, ffi.NULL, 0), "X509_VERIFY_PARAM_set1_ip")

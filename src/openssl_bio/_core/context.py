@@ -28,7 +28,7 @@ from openssl_bio._core.pointers import own
 from openssl_bio._core.records import Record, replace
 from openssl_bio._core.trust import Trust
 from openssl_bio._core.twins import Call, TwinSettings, names_in
-from openssl_bio._core.verification import Demand, same, store_digest, trust_digest
+from openssl_bio._core.verification import HOST_FLAGS, Demand, same, store_digest, trust_digest
 from openssl_bio._core.views import original_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Generation:
         """What its connections demand of a host. The last one is kept, since most go where others went."""
         last, host = self.demand_of_last, name.lower()
         if last.host != host:
-            last = self.demand_of_last = self.demand.for_host(host)
+            last = self.demand_of_last = self.demand.for_host(host, self.demand.host_flags)
         return last
 
     def over_again(self, ctx: CData) -> Generation:
@@ -266,7 +266,7 @@ class ContextCore(TwinSettings):
         demand = replace(Demand(*self._recorded("verify", ())), verifier=self._recorded("verifier", None))
         if self._recorded("request_ocsp", False):
             demand = replace(demand, staple=self._recorded("ocsp_client", None))
-        generation.demand = replace(demand, level=level)
+        generation.demand = replace(demand, level=level, host_flags=self._recorded("host_flags", HOST_FLAGS))
         generation.used, generation.settings = True, dict(self._settings)
         generation.is_told_to_each = not _TOLD_TO_EACH.isdisjoint(self._settings)
         generation.tells_of_sessions = not _OF_SESSIONS.isdisjoint(generation.callbacks)

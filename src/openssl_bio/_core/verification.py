@@ -19,6 +19,7 @@ from openssl_bio._core.records import Record
 
 _SHA256 = 32  # bytes
 _COMPARED = (int, bytes, str, MethodType)
+HOST_FLAGS = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS  # what is usual
 _BITS = lib.SSL_VERIFY_PEER | lib.SSL_VERIFY_FAIL_IF_NO_PEER_CERT
 
 
@@ -34,11 +35,12 @@ def same(left: Any, right: Any) -> bool:
 class Demand(Record):
     """``SSL_VERIFY_*`` bits, what tells the verify callback from another, the host that is verified, a depth, a level.
 
+    The host's flags are ``X509_CHECK_FLAG_*`` bits, each of which lets less of a certificate count as the host's name.
     The level is libssl's security level, which demands keys and signatures of some strength of a certificate.  An OCSP
     response comes with the certificate, and so with none when a session is resumed.
     """
 
-    __slots__ = ("callback", "depth", "host", "level", "mode", "staple", "trust", "verifier")
+    __slots__ = ("callback", "depth", "host", "host_flags", "level", "mode", "staple", "trust", "verifier")
 
     def __init__(  # noqa: PLR0917 - a field each
         self,
@@ -50,6 +52,7 @@ class Demand(Record):
         level: int = 0,
         staple: object = None,
         trust: object = None,
+        host_flags: int = HOST_FLAGS,
     ) -> None:
         self.mode: Final = mode
         self.callback: Final = callback
@@ -59,6 +62,7 @@ class Demand(Record):
         self.level: Final = level
         self.staple: Final = staple  # what tells the judge of OCSP responses from another
         self.trust: Final = trust  # the connection's own X509_STORE, unless it is the same as its context's
+        self.host_flags: Final = host_flags
 
     @property
     def verifies(self) -> bool:
@@ -67,11 +71,13 @@ class Demand(Record):
 
     def judged_by(self, mode: int, callback: object) -> Demand:
         """The same with another mode and verify callback: `replace` takes five times as long."""
-        return Demand(mode, callback, self.host, self.depth, self.verifier, self.level, self.staple, self.trust)
+        kept = self.host, self.depth, self.verifier, self.level, self.staple, self.trust, self.host_flags
+        return Demand(mode, callback, *kept)
 
-    def for_host(self, host: str | None) -> Demand:
+    def for_host(self, host: str | None, flags: int) -> Demand:
         """The same with another host, which every new client has."""
-        return Demand(self.mode, self.callback, host, self.depth, self.verifier, self.level, self.staple, self.trust)
+        kept = self.depth, self.verifier, self.level, self.staple, self.trust
+        return Demand(self.mode, self.callback, host, *kept, flags)
 
     def equals(self, other: Demand) -> bool:
         """Whether another connection demands the same."""
@@ -87,14 +93,21 @@ class Demand(Record):
             return ""
         if verified is None:
             return "verification was changed while the session was being made"
-        if self.host not in (None, verified.host):
-            made_for = "no host" if verified.host is None else f"the host {verified.host!r}"
-            return f"the session was verified for {made_for}, and not for the host {self.host!r}"
+        if self.host is not None and (missing := self._missing_of_host(verified)):
+            return missing
         if self.staple is not None and not same(self.staple, verified.staple):
             return "the session was made with another OCSP callback"
         if self.mode & ~verified.mode & _BITS:
             return f"the session was made with verify mode {verified.mode}, which demands less than {self.mode}"
         return self._missing_of_certificates(verified) if self.verifies else ""
+
+    def _missing_of_host(self, verified: Demand) -> str:
+        if self.host != verified.host:
+            made_for = "no host" if verified.host is None else f"the host {verified.host!r}"
+            return f"the session was verified for {made_for}, and not for the host {self.host!r}"
+        if self.host_flags & ~verified.host_flags:
+            return "the session was made where a certificate's common name may be the host's"
+        return ""
 
     def _missing_of_certificates(self, verified: Demand) -> str:
         mine = (self.callback, self.verifier, self.depth)
@@ -119,7 +132,8 @@ def session_id_context(base: bytes, usual: Demand, demand: Demand, trust: object
         return os.urandom(lib.SSL_MAX_SID_CTX_LENGTH)
     import hashlib
 
-    facts = (base, demand.mode, demand.host, demand.depth, demand.level, *([trust] if demand.trust is not None else []))
+    of_host = demand.host, demand.host_flags
+    facts = (base, demand.mode, *of_host, demand.depth, demand.level, *([trust] if demand.trust is not None else []))
     return hashlib.sha256(repr(facts).encode()).digest()
 
 
