@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import pickle
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL, LoadError, SessionCache, stdlib
-from tests.helpers import TIMEOUT, Identity
+from tests.helpers import TIMEOUT, Identity, carry
 from tests.sessions.faces import FACES, Face
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
@@ -340,6 +341,38 @@ def test_verify_callback_judges_once_more(version: str, ca: Identity, server_ide
     seen *= 10
     with pytest.raises(KeyError, match="seen enough"):
         face.pair(client, server, SSL.Session.from_bytes(data))
+
+
+def begun(end: Any) -> SSL.Connection:
+    """The end as a pyOpenSSL connection, whose handshake goes as far as it can."""
+    connection: SSL.Connection = end if isinstance(end, SSL.Connection) else end.connection
+    with contextlib.suppress(SSL.WantReadError):
+        connection.do_handshake()
+    return connection
+
+
+def offer(end: Any, session: Any) -> None:
+    if isinstance(end, SSL.Connection):
+        end.set_session(session)
+    else:
+        end.session = session
+
+
+@pytest.mark.parametrize("part", [0, 0.2, 0.4, 0.6, 0.8, 1])
+def test_offered_in_a_handshake(face: Face, client: Any, server: Any, session: Any, part: float) -> None:
+    """After some of the server's flight: libssl would lose its certificate with its own session, and crash."""
+    pair = face.pair(client, server)
+    carry(begun(pair.client), begun(pair.server))
+    flight = begun(pair.server).bio_read(1 << 16)
+    cut = int(len(flight) * part)
+    begun(pair.client).bio_write(flight[:cut])
+    begun(pair.client).bio_write(flight[cut:])
+    for _ in range(2):  # before and after it has seen the rest
+        with pytest.raises(ValueError, match="Cannot set session after"):
+            offer(pair.client, session)
+        begun(pair.client)
+    assert not face.reused(pair.handshake().client)
+    assert face.reused(face.connect(client, server, session).client)
 
 
 def test_stdlib_session_class_stays_closed() -> None:

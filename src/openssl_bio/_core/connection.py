@@ -492,6 +492,8 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
         """Resume a session; ValueError if it is another context's, or was verified with less than is demanded."""
         with self._guard:
             self._refuse_in_callback("change the session of the connection it was called for")
+            if not lib.SSL_in_before(self.ssl):  # libssl would lose what the handshake has put into its own, and crash
+                raise ValueError("Cannot set session after the handshake has begun.")
             travelled = session.context is None
             if travelled:
                 session = resumption.bound(self, session)

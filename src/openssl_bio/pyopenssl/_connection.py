@@ -408,7 +408,8 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         A resumed handshake checks no certificate. So it is a ValueError if the session is another context's, if the
         context's trust or verification settings changed since, and if the connection that made it verified less than
         this one demands: a weaker verify mode, another verify callback, or not the host of `set_verify_host`. Setting
-        more afterwards, before the handshake is over, is refused in the same way.
+        more afterwards, before the handshake is over, is refused in the same way, and so is a session that is set after
+        the handshake has begun.
         """
         if not isinstance(session, sessions.Session):
             raise TypeError("session must be a Session instance")

@@ -438,6 +438,7 @@ class SSLObject(Settings, Callbacks, Stapling, KeyFiles, Negotiated, ssl.SSLObje
             raise ValueError("Cannot set session for server-side SSLSocket.")
         if self._is_finished():
             raise ValueError("Cannot set session after handshake.")
+        self._to_set("session")
         self._offer_core(core)
 
     def _resumable(self, session: object) -> SessionCore:
