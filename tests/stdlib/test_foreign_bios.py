@@ -106,6 +106,31 @@ def test_nothing_follows_what_a_box_has_not_taken(boxes: Boxes, problem: BaseExc
     assert boxes.client.read(6) == b"answer"
 
 
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_what_a_box_gave_before_it_raised_is_not_lost(boxes: Boxes, before: int) -> None:
+    """Ciphertext that was taken is given, and the exception comes with the next call."""
+
+    class Halting(Box):
+        def read(self, size: int, /) -> Any:
+            if len(self.asked) == before:
+                self.asked.append(0)
+                raise problem
+            return super().read(min(size, 1000))
+
+    problem = KeyboardInterrupt()
+    boxes.up.asked.clear()
+    boxes.up.__class__ = Halting
+    given = boxes.client.send_data(b"x" * 5000) if before else b""
+    with pytest.raises(KeyboardInterrupt) as caught:
+        boxes.client.data_to_send() if before else boxes.client.send_data(b"x" * 5000)
+    assert caught.value is problem
+    assert len(given) == 1000 * before
+    rest = boxes.client.data_to_send()
+    boxes.up.__class__ = Box
+    boxes.up.data = given + rest
+    assert boxes.server.read(10_000) == b"x" * 5000
+
+
 @pytest.mark.parametrize("answer", ["text", 5, b"too many bytes"], ids=repr)
 def test_nonsense_from_a_box_is_refused(boxes: Boxes, answer: Any) -> None:
     """Something that is not bytes, or more of them than were asked for."""

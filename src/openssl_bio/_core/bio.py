@@ -140,6 +140,8 @@ def _keep(error: BaseException, handle: CData, *_rest: object) -> None:
 def _bio_read(handle: CData, buffer: CData, size: int) -> int:
     """libssl wants up to ``size`` bytes of a foreign BIO."""
     foreign: _Foreign = ffi.from_handle(handle)
+    if foreign.problems:  # which are raised before more is taken
+        return _EMPTY
     data = foreign.ask(foreign.box.read, size)
     if not data:
         return _ENDED if foreign.box.eof else _EMPTY

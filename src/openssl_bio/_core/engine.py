@@ -474,12 +474,11 @@ class Engine:
             pieces.append(data)
             if self._datagrams:
                 break
+        if self._pending and not pieces:  # what was raised behind some waits
+            raise first_of(self._pending)
         return b"".join(pieces)
 
     def _take_piece(self) -> bytes:
         """Some ciphertext; not every BIO can tell how much there is."""
         buffer = new_buffer(PIECE)
-        count = lib.BIO_read(self._outgoing, buffer, PIECE)
-        if self._pending:
-            raise first_of(self._pending)
-        return taken(buffer, max(count, 0))
+        return taken(buffer, max(lib.BIO_read(self._outgoing, buffer, PIECE), 0))

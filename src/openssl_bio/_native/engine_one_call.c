@@ -116,7 +116,7 @@ static PyObject *take_all(engine_object *self)
     if (self->core.outbox != NULL || self->core.datagrams)
         return obio_take(self, PY_SSIZE_T_MAX);
     all = drain(self, self->core.outgoing);
-    if (PyList_Size(self->pending) == 0)
+    if (PyList_Size(self->pending) == 0 || (all != NULL && PyBytes_Size(all) > 0)) /* what was raised behind them waits */
         return all;
     Py_XDECREF(all);
     obio_raise_pending(self);
