@@ -178,7 +178,8 @@ INFALLIBLE: dict[str, str] = {
     r"ERR_\w+|PyErr_\w+|PyException_SetTraceback": "report failures; PyErr_Format has a MemoryError instead",
     r"BIO_(get_data|set_data|set_init|clear_retry_flags|set_retry_\w+|ctrl_pending|method_type|meth_set_\w+|up_ref"
     r"|set_mem_eof_return)": "read or write what is there",
-    r"EVP_(sha256|aes_256_\w+|CIPHER_get_iv_length|MD_get_size)|OSSL_PARAM_construct_\w+": "static tables",
+    r"EVP_(sha256|aes_256_\w+|CIPHER_get_iv_length|MD_get_size)|OSSL_PARAM_construct_\w+"
+    r"|OpenSSL_version_num": "static tables",
     r"Py_(INCREF|NewRef|XNewRef|TYPE|VISIT)|Py\w+_(Check|CheckExact|TypeCheck|IsSubtype)|PyBool_FromLong"
     r"|PyModule_GetState|PyType_GetModuleState|Py(Bytes|Dict|List|Tuple)_(AsString|AsStringAndSize|GetItem|Next|Size)"
     r"|PyImport_GetModule|SSL(_SESSION)?_up_ref|PyUnicode_(CompareWithASCIIString|GetLength)": "count, look",

@@ -88,6 +88,7 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
     int handshaking = !SSL_is_init_finished(self->core.ssl);
 
     self->core.open = !handshaking;
+    self->core.only_data = 0;
     if (handshaking) /* records will have other keys, and maybe another cipher */
         self->core.promised = self->core.overhead = 0;
     if (large || handshaking) {

@@ -117,6 +117,7 @@ static void succeed(obio_engine *engine, size_t count, int only_data)
     if (!only_data && ERR_peek_error() != 0)
         ERR_clear_error();
     engine->outcome.count = count;
+    engine->only_data = only_data;
 }
 
 /* Fill the buffer from as many records as there are; the outcome has the count.  A datagram is never joined. */

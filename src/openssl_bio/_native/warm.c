@@ -9,6 +9,11 @@
  * takes the place of the one that has been there longest, and has it give up its
  * buffers.  The boxes of warm connections keep a small block, too.
  *
+ * With the mode libssl releases behind data, and where it wants to read; what an
+ * alert needed, or a message of a handshake, stays, so such is released here.  Since
+ * 3.2 the layer that writes knows the mode that was set when its keys were made,
+ * and no other.  There, nobody has the mode, and all that is not warm is released here.
+ *
  * To change places costs as much as the mode does for some records.  So nobody
  * takes one before its TURNS-th operation, or sooner after large ones: connections
  * that are used for a message or two, or more of them in turns than there are places,
@@ -18,8 +23,8 @@
  * has made its buffers, and by the thread that has its guard.  The thread does to
  * another connection only what it may do to an idle one: if that one's guard is
  * taken, it is in use, and stays.  If libssl is in the middle of a record there,
- * the buffers are in use: then it leaves the ring with them, and comes back
- * with its next operation.
+ * the buffers are in use: then it leaves the ring with them, and its operations
+ * release them.
  *
  * The ring has one lock, a flag.  Who has it waits for nobody, and only threads
  * that run Python take it: so no fork of Python's finds it taken.  It is held
@@ -91,17 +96,19 @@ static obio_engine *take_place(obio_engine *engine)
     return before;
 }
 
-/*
- * Have libssl release buffers as soon as they are empty, or never; unless the mode is the user's own.  Since 3.2 its layer
- * of records has a mode of its own, which it is told when a bit is set, even none.
- */
+/* Whether libssl has the mode where the connection is not warm; unless that is the user's own, or of no use. */
+static int has_mode(const obio_engine *engine)
+{
+    return engine->releases != OBIO_AS_TOLD && OpenSSL_version_num() < 0x30200000L;
+}
+
+/* Have libssl release buffers as soon as they are empty, if it has the mode for that, or never. */
 static void set_release(const obio_engine *engine, int release)
 {
-    if (engine->releases == OBIO_AS_TOLD)
-        return;
-    if (!release)
-        SSL_clear_mode(engine->ssl, SSL_MODE_RELEASE_BUFFERS);
-    SSL_set_mode(engine->ssl, release ? SSL_MODE_RELEASE_BUFFERS : 0);
+    int what = release && has_mode(engine) ? SSL_CTRL_MODE : SSL_CTRL_CLEAR_MODE;
+
+    if (engine->releases != OBIO_AS_TOLD)
+        SSL_ctrl(engine->ssl, what, SSL_MODE_RELEASE_BUFFERS, NULL);
 }
 
 /* By the thread that has the guard. */
@@ -126,20 +133,20 @@ static void cool_down(obio_engine *engine)
 /* An operation of this connection, which has a guard and is not warm, is over. */
 void obio_warm_up(obio_engine *engine)
 {
-    obio_engine *before;
+    obio_engine *before = NULL;
 
     if (engine->turns < TURNS)
         engine->turns += 1 + (int)(engine->outcome.count / LARGE);
-    if (engine->turns < TURNS && engine->releases != OBIO_AS_TOLD)
-        return;
-    enter();
-    before = take_place(engine);
-    leave();
+    if (engine->turns >= TURNS) {
+        enter();
+        before = take_place(engine);
+        leave();
+    }
     if (engine->place != 0) {
         keep_boxes(engine, 1);
         set_release(engine, 0);
-    } else {
-        free_buffers(engine); /* all places are of connections in use: nobody else would, should this one be idle now */
+    } else if (!engine->only_data || !has_mode(engine)) {
+        free_buffers(engine);
     }
     if (before != NULL)
         cool_down(before);
@@ -171,6 +178,5 @@ void obio_warm_open(obio_engine *engine, obio_guard *guard)
         return;
     engine->guard = guard;
     engine->releases = (SSL_get_mode(engine->ssl) & SSL_MODE_RELEASE_BUFFERS) ? OBIO_WISHED : OBIO_NOT_WISHED;
-    if (engine->releases == OBIO_NOT_WISHED)
-        set_release(engine, 1);
+    set_release(engine, 1);
 }
