@@ -19,6 +19,7 @@ import pytest
 
 from openssl_bio import SSL, stdlib
 from tests.helpers import TIMEOUT, Identity, Pair, client_context, received, server_context
+from tests.programs import python
 
 SECONDS = float(os.environ.get("HAMMER_SECONDS", "0.5"))
 THREADS = 16
@@ -287,3 +288,52 @@ def test_many_connections_in_turns(version: int, ca: Identity, server_identity: 
     for _ in range(8):
         crew.add(work)
     crew.work()
+
+
+STORE = """
+import faulthandler, sys, threading, time
+from openssl_bio import SSL
+from tests.helpers import Pair, context_of
+
+faulthandler.dump_traceback_later(60, exit=True)
+version, certificate, key = sys.argv[1:]
+told = threading.Event()
+
+class Store:
+    def put(self, *_arguments): ...
+    def get(self, _name): ...
+    def remove(self, _name):
+        if not told.is_set():
+            told.set()
+            time.sleep(0.2)
+
+client, server = context_of(int(version)), context_of(int(version))
+server.use_certificate_file(certificate)
+server.use_privatekey_file(key)
+server.set_options(SSL.OP_NO_TICKET)
+server.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
+server.set_session_store(Store())
+server.set_timeout(1)
+pair = Pair(client, server).handshake()
+
+def connect():
+    while not told.is_set():  # libssl drops sessions that have expired after every 255 handshakes
+        Pair(client, server).handshake()
+
+thread = threading.Thread(target=connect)
+thread.start()
+told.wait()
+pair.server.bio_write(bytes([23, 3, 3, 0, 32]) + bytes(32))
+try:
+    pair.server.recv(1)
+except SSL.Error as error:
+    print(error)
+thread.join()
+"""
+
+
+def test_a_connection_that_fails_while_a_store_is_told(version: int, server_identity: Identity) -> None:
+    """libssl has the sessions locked when it tells that some have expired, and wants to drop that of the failed one."""
+    done = python("-c", STORE, str(version), server_identity.certificate_file, server_identity.key_file)
+    assert done.returncode == 0, done.stderr
+    assert "bad record mac" in done.stdout

@@ -11,7 +11,9 @@
  *
  * The GIL is let go once an operation, and only if that is large: a small one is
  * over before another thread could have taken it.  libssl may call Python back
- * in either case: cffi's entry points take the GIL when they do not have it.
+ * in either case: cffi's entry points take the GIL when they do not have it.  It does
+ * so with the SSL_CTX locked when it drops sessions, and locks that where an operation
+ * fails: so the GIL is let go for the small ones, too, where Python is told of sessions.
  * An operation that begins while another one runs is refused, whether that is in a
  * callback, or in what else may run where Python is entered: a signal's handler, or what
  * the cyclic collector finalizes.  All of them may do anything to others, and drop
@@ -65,6 +67,13 @@ int obio_refuse_inside(engine_object *self)
     return -1;
 }
 
+static void call_abort(engine_object *self, void *buffer, size_t size)
+{
+    (void)buffer;
+    (void)size;
+    obio_abort(self->core.ssl);
+}
+
 /*
  * During the handshake an exception of a callback ends the connection.  While a
  * record is written it ends all writing: libssl would take any later data for the
@@ -77,7 +86,7 @@ static int end_with_pending(engine_object *self, int handshaking)
     if (handshaking && self->failure == NULL) {
         if (obio_keep_failure(self, obio_attribute((PyObject *)self, "_aborted")) < 0)
             return -1;
-        obio_abort(self->core.ssl);
+        obio_call_without_gil(self, call_abort, NULL, 0);
     }
     return obio_raise_pending(self);
 }
@@ -91,7 +100,7 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
     self->core.only_data = 0;
     if (handshaking) /* records will have other keys, and maybe another cipher */
         self->core.promised = self->core.overhead = 0;
-    if (large || handshaking) {
+    if (large || handshaking || self->tells) {
         obio_call_without_gil(self, call, buffer, size);
     } else {
         call(self, buffer, size);

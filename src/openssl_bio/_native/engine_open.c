@@ -122,6 +122,7 @@ static int open_ssl(engine_object *self, const obio_module_state *state, SSL_CTX
         return -1;
     }
     obio_warm_open(&self->core, self->guard);
+    self->tells = SSL_CTX_sess_get_remove_cb(ctx) != NULL; /* its sessions are those of this SSL_CTX for good */
     self->direct = 1;
     self->stage = OBIO_OPEN;
     return 0;

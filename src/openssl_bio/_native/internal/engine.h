@@ -39,6 +39,7 @@ typedef struct {
     int named;           /* the SSL was given a session id context, as of a client, or for a demand of its own */
     int stuck;           /* a record was not written, so none may follow */
     int untouched;       /* this operation has not entered libssl */
+    int tells;           /* Python is told of sessions that go, of some while libssl has the SSL_CTX locked */
     unsigned visits;     /* of Python to the guard, when the last operation began */
 } engine_object;
 
