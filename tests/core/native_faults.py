@@ -176,7 +176,7 @@ INFALLIBLE: dict[str, str] = {
     r"|YIELD|sched_yield|SwitchToThread|RELAX|YieldProcessor|__builtin_ia32_pause"
     r"|PyEval_(Save|Restore)Thread|PyThreadState_Get": "locks that are there, which nobody holds twice",
     r"ERR_\w+|PyErr_\w+|PyException_SetTraceback": "report failures; PyErr_Format has a MemoryError instead",
-    r"BIO_(get_data|set_data|set_init|clear_retry_flags|set_retry_\w+|ctrl_pending|method_type|meth_set_\w+|up_ref"
+    r"BIO_(get_data|(clear|set|test)_flags|set_data|set_init|clear_retry_flags|set_retry_\w+|ctrl_pending|method_type|meth_set_\w+|up_ref"
     r"|set_mem_eof_return)": "read or write what is there",
     r"EVP_(sha256|aes_256_\w+|CIPHER_get_iv_length|MD_get_size)|OSSL_PARAM_construct_\w+"
     r"|OpenSSL_version_num": "static tables",

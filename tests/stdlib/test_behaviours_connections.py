@@ -413,14 +413,14 @@ def test_84_cut_again_and_again(done: Pair) -> None:
     for _ in range(3):
         with pytest.raises(ssl.SSLEOFError) as caught:
             done.client.read(10)
-        assert caught.value.errno == ssl.SSL_ERROR_EOF
+        assert (caught.value.errno, caught.value.reason) == (ssl.SSL_ERROR_EOF, "UNEXPECTED_EOF_WHILE_READING")
         assert "EOF occurred in violation of protocol" in str(caught.value)
 
 
-def test_84_option_to_ignore_it(ca: Identity, server_identity: Identity) -> None:
-    client = client_context(ca)
+def test_84_option_to_ignore_it(ca: Identity, server_identity: Identity, version: Any, bio: Any) -> None:
+    client = client_context(ca, version=version)
     client.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
-    pair = Pair(client, server_context(server_identity)).handshake()
+    pair = Pair(client, server_context(server_identity, version=version), bio).handshake()
     pair.to_client.write_eof()
     assert pair.client.read(10) == b""
 

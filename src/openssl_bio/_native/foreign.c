@@ -27,11 +27,13 @@ static int foreign_read(BIO *bio, char *buffer, int size)
 {
     int got = py_bio_read(BIO_get_data(bio), buffer, size);
 
-    BIO_clear_retry_flags(bio);
+    BIO_clear_flags(bio, BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY | BIO_FLAGS_IN_EOF);
     if (got > 0)
         return got;
-    if (got == -1)
+    if (got == -1) {
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
         return 0;
+    }
     BIO_set_retry_read(bio);
     return -1;
 }
@@ -52,6 +54,8 @@ static long foreign_ctrl(BIO *bio, int command, long number, void *pointer)
     (void)pointer;
     if (command == BIO_CTRL_PENDING)
         return py_bio_pending(BIO_get_data(bio));
+    if (command == BIO_CTRL_EOF) /* asked right after a read that gave nothing */
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
     if (command == BIO_C_SET_BUF_MEM_EOF_RETURN)
         return py_bio_end(BIO_get_data(bio));
     return command == BIO_CTRL_FLUSH;
