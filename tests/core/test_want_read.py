@@ -100,6 +100,22 @@ def test_it_keeps_nothing_alive(reader: Reader) -> None:
     assert seen() is None
 
 
+@pytest.mark.parametrize(("size", "wants"), [(100, True), (5, False)])
+def test_what_is_no_read_changes_nothing(reader: Reader, size: int, wants: bool) -> None:
+    """want_read() tells of the last read, whatever came since; one that got all it asked for is content."""
+    client, server = reader.pair.client, reader.pair.server
+    if not isinstance(client, SSL.Connection):
+        pytest.skip("ssl has no want_read()")
+    for read in (client.recv, lambda size: client.recv_into(bytearray(size))):
+        server.write(b"there")
+        reader.pair.move()
+        read(size)
+        for _ in range(2):
+            assert client.want_read() is wants
+            assert client.get_shutdown() == 0
+            assert client.bio_write(b"") == 0
+
+
 def test_a_write_leaves_it(reader: Reader) -> None:
     """After a write there is still nothing to read, and then there is what came."""
     client, server = reader.pair.client, reader.pair.server

@@ -101,6 +101,8 @@ def test_nothing_follows_what_a_box_has_not_taken(boxes: Boxes, problem: BaseExc
     for _ in range(2):
         with pytest.raises(ssl.SSLError, match="lost"):
             boxes.client.write(b"other" * 10_000)
+        with pytest.raises(ssl.SSLError, match="lost"):
+            boxes.client.unwrap()
     assert wants_read(lambda: boxes.server.read(100))
     boxes.server.write(b"answer")
     assert boxes.client.read(6) == b"answer"
@@ -257,6 +259,18 @@ def test_bytes_that_somebody_else_takes(done: Pair) -> None:
     assert done.client.read(1000) == b"y" * 100
 
 
+def test_a_handshake_that_cannot_begin_takes_nothing(ca: Identity) -> None:
+    """A client's first read has to write before."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context(ca).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    incoming.write(b"\x15\x03\x03\x00\x02\x02\x28")
+    outgoing.write_eof()
+    for _ in range(2):
+        with pytest.raises(ssl.SSLError):
+            client.read(1)
+        assert incoming.pending == 7
+
+
 def test_bytes_that_come_between_reads(done: Pair) -> None:
     """A read looks again what there is."""
     for size in (1, 7, 5000, 40000):
@@ -267,6 +281,18 @@ def test_bytes_that_come_between_reads(done: Pair) -> None:
         rest = done.client.read(1 << 20)
         assert rest == b"x" * (2 * size) + b"y" * size
         assert done.to_client.pending == 0
+
+
+def test_ciphertext_behind_what_is_there(done: Pair) -> None:
+    """receive_data gives what was in the BIO, and what was put there with it."""
+    for size in (1, 300, 20_000):
+        for data in (b"a", b"b" * size):
+            done.server.write(data)
+        assert done.client.read(1) == b"a"
+        done.server.write(b"c" * size)
+        assert done.client.receive_data(done.server.send_data(b"d")) == b"b" * size + b"c" * size + b"d"
+        done.server.write(b"e")
+        assert done.client.receive_data(b"") == b"e"
 
 
 @pytest.mark.parametrize("module", [ours, python], ids=["ours", "Python's"])
@@ -353,6 +379,16 @@ def test_a_bio_that_takes_nothing_more(done: Pair) -> None:
         with pytest.raises(ssl.SSLError, match="cannot write" if size == 1 else "lost"):
             done.client.write(b"x" * size)
     done.server.write(b"y")
+    assert done.client.read(1) == b"y"
+
+
+def test_ciphertext_for_a_bio_that_takes_nothing_more(done: Pair) -> None:
+    """receive_data raises what the BIO does; what is in it comes first, the next time."""
+    done.server.write(b"y")
+    done.to_client.write_eof()
+    for _ in range(2):
+        with pytest.raises(ssl.SSLError, match="cannot write"):
+            done.client.receive_data(b"more")
     assert done.client.read(1) == b"y"
 
 

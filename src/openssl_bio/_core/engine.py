@@ -217,6 +217,11 @@ class Engine:
         if self._failure is not None:
             raise self._error(self._failure)
 
+    def _refuse_output(self) -> None:
+        self._refuse()
+        if self._is_stuck:
+            raise self._error(LOST)
+
     def _run(self, operation: Callable[..., int], *arguments: object) -> int:
         """Run an operation; raise what its callbacks raised; return the count of the outcome."""
         handshaking = not lib.SSL_is_init_finished(self.ssl)
@@ -334,9 +339,7 @@ class Engine:
             self._refuse_io()
             if not len(source):
                 return 0
-            self._refuse()
-            if self._is_stuck:
-                raise self._error(LOST)
+            self._refuse_output()
             count = self._run(lib.obio_write, source, len(source))
             if not count:
                 self._unless_ok()
@@ -344,7 +347,7 @@ class Engine:
 
     def _shutdown(self) -> bool:
         with self._guard:
-            self._refuse()
+            self._refuse_output()
             done = self._run(lib.obio_shutdown)
             self._unless_ok()
             return bool(done)
@@ -371,7 +374,10 @@ class Engine:
             self._refuse_io()
             for start in range(0, len(source), INT_MAX):
                 part = min(INT_MAX, len(source) - start)
-                self._errors.check(lib.BIO_write(self._incoming, source + start, part) == part, "BIO_write")
+                done = lib.BIO_write(self._incoming, source + start, part) == part
+                if self._pending:
+                    raise first_of(self._pending)
+                self._errors.check(done, "BIO_write")
             return len(source)
 
     def _take(self, size: int) -> bytes:

@@ -116,7 +116,8 @@ void obio_call_handshake(engine_object *self, void *buffer, size_t size)
 {
     (void)buffer;
     (void)size;
-    self->core.dry = self->core.dry && SSL_is_init_finished(self->core.ssl); /* then it does nothing */
+    if (!SSL_is_init_finished(self->core.ssl)) /* or it does nothing */
+        self->core.dry = self->core.wants = 0;
     obio_handshake(self->core.ssl, &self->core.outcome);
 }
 
@@ -124,7 +125,7 @@ static void call_shutdown(engine_object *self, void *buffer, size_t size)
 {
     (void)buffer;
     (void)size;
-    self->core.dry = 0;
+    self->core.dry = self->core.wants = 0;
     obio_shutdown(self->core.ssl, &self->core.outcome);
 }
 
@@ -142,6 +143,12 @@ static void call_handle_timeout(engine_object *self, void *buffer, size_t size)
     obio_handle_timeout(self->core.ssl, &self->core.outcome);
 }
 
+/* 0, or -1 with the error set: where a record is lost, no close_notify may take its place. */
+static int refuse(engine_object *self, engine_call *call)
+{
+    return call == call_shutdown ? obio_refuse_write(self) : obio_refuse_failed(self);
+}
+
 /* Run an operation without data.  The count of its outcome, or -1 with an exception set. */
 static int step(engine_object *self, engine_call *call)
 {
@@ -149,7 +156,7 @@ static int step(engine_object *self, engine_call *call)
 
     if (obio_enter_io(self) < 0)
         return -1;
-    if (obio_refuse_failed(self) == 0 && obio_run(self, call, NULL, 0, 0) == 0) {
+    if (refuse(self, call) == 0 && obio_run(self, call, NULL, 0, 0) == 0) {
         if (self->core.outcome.ssl_error == SSL_ERROR_NONE)
             count = self->core.outcome.count != 0;
         else
@@ -245,7 +252,7 @@ static PyObject *engine_wants_read(engine_object *self, PyObject *unused)
     (void)unused;
     if (obio_enter(self) < 0)
         return NULL;
-    wants = (self->core.dry && !self->core.sealed) || SSL_want_read(self->core.ssl);
+    wants = self->core.wants || SSL_want_read(self->core.ssl);
     obio_leave(self);
     return PyBool_FromLong(wants);
 }

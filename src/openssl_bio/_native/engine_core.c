@@ -127,7 +127,7 @@ void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
     int result;
 
     obio_begin(&engine->outcome);
-    engine->dry = engine->sealed = 0;
+    engine->dry = engine->wants = 0;
     engine->promised = 0;
     result = engine->open ? 1 : obio_pass_early_data(engine->ssl);
     do {
@@ -141,6 +141,7 @@ void obio_engine_read(obio_engine *engine, void *buffer, size_t size)
         total += got;
         engine->dry = has_run_dry(engine, total == promised);
     } while (total < size && !engine->dry && !engine->datagrams);
+    engine->wants = engine->dry && total < size;
     succeed(engine, total, total == promised);
 }
 
@@ -152,7 +153,7 @@ void obio_engine_write(obio_engine *engine, const void *data, size_t size)
 
     obio_begin(&engine->outcome);
     engine->dry = engine->dry && sealing; /* which reads nothing */
-    engine->sealed = 1;
+    engine->wants = 0;
     do {
         int result = SSL_write_ex(engine->ssl, (const char *)data + total, size - total, &put);
 
@@ -195,8 +196,8 @@ static void look_far(const obio_engine *engine)
 {
     if (obio_box_known(engine->far) == 0)
         obio_box_ask(engine->far);
-    if (SSL_get_shutdown(engine->ssl) == 0 && !SSL_has_pending(engine->ssl))
-        obio_box_look(engine->far);
+    if (engine->overhead != 0 && SSL_get_shutdown(engine->ssl) == 0 && !SSL_has_pending(engine->ssl))
+        obio_box_look(engine->far); /* of no use before the handshake is over, where libssl may have to write first */
 }
 
 static size_t waiting(const obio_engine *engine, obio_box *box)

@@ -27,7 +27,7 @@ void obio_call_write(engine_object *self, void *buffer, size_t size)
 
 static void call_peek(engine_object *self, void *buffer, size_t size)
 {
-    self->core.dry = 0;
+    self->core.dry = self->core.wants = 0;
     obio_peek(self->core.ssl, buffer, size, &self->core.outcome);
 }
 
@@ -173,6 +173,8 @@ PyObject *obio_read_bytes(engine_object *self, size_t size)
         if (data == NULL)
             obio_lose(self);
     }
+    if (self->core.dry && self->core.outcome.count < size)
+        self->core.wants = 1; /* though the last piece was full */
     return data;
 }
 
@@ -186,7 +188,7 @@ static int is_dry(engine_object *self)
 static PyObject *want_more(engine_object *self)
 {
     self->untouched = 1;
-    self->core.sealed = 0;
+    self->core.wants = 1;
     return obio_raise_want_read(self);
 }
 

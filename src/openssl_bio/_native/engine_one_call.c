@@ -31,6 +31,8 @@ static PyObject *progress(engine_object *self)
         return obio_take_unread(self, PY_SSIZE_T_MAX);
     if (obio_refuse_failed(self) < 0)
         return NULL;
+    if (self->core.far != NULL)
+        obio_box_ask(self->core.far); /* what was known is what was there before these bytes */
     data = obio_read_bytes(self, PY_SSIZE_T_MAX);
     if (data != NULL && PyBytes_Size(data) == 0 && self->core.outcome.ssl_error != SSL_ERROR_WANT_READ) {
         Py_DECREF(data);

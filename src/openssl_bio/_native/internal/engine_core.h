@@ -22,7 +22,7 @@ typedef struct {
     int datagrams;
     int open; /* the handshake was over when the operation that runs began, as far as its caller has said so */
     int dry;    /* another read would want more ciphertext */
-    int sealed; /* the last operation wrote and wants nothing */
+    int wants;  /* the last operation read until there was no more, and libssl was not asked */
     int only_data; /* all that libssl did in it was to seal or open records of data; for warm.c, set to 0 before each */
     struct obio_guard *guard; /* for warm.c, NULL if the engine has nothing to do with it */
     int place;                /* in the ring of warm connections, from 1 on; 0 for none */
