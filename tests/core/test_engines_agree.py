@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -27,16 +29,16 @@ from tests.core.crowd import Crowd
 EXAMPLES = int(os.environ.get("EXAMPLES", "25"))
 
 
-def identity() -> tuple[crypto.X509, crypto.PKey]:
+def identity(key: Ed25519PrivateKey | RSAPrivateKey) -> tuple[crypto.X509, crypto.PKey]:
     """A certificate whose signatures all have the same length, so that all flights have."""
-    key = Ed25519PrivateKey.generate()
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "agree.test")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1000, now - timedelta(1), now + timedelta(1))
-    return crypto.X509.from_cryptography(builder.sign(key, None)), crypto.PKey.from_cryptography_key(key)
+    signed = builder.sign(key, SHA256() if isinstance(key, RSAPrivateKey) else None)
+    return crypto.X509.from_cryptography(signed), crypto.PKey.from_cryptography_key(key)
 
 
-CERTIFICATE, KEY = identity()
+CERTIFICATE, KEY = identity(Ed25519PrivateKey.generate())
 
 
 class Reference(engine.Engine):
