@@ -108,6 +108,8 @@ def table(results: dict[str, dict[str, dict[str, float]]], columns: list[str]) -
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     certificate = new_certificate(folder)
     who = subjects(certificate)
+    if "pyOpenSSL" not in who:
+        print("pyOpenSSL is not installed")
     names = arguments.only or list(WORKLOADS)
     floor = Floor(folder, certificate)
     results = {name: Turns(name, WORKLOADS[name], who, floor).measure(arguments.rounds) for name in names}

@@ -170,11 +170,17 @@ class PyOpenSSL(Subject):
         for context in (client, server):
             context.set_min_proto_version(module.TLS1_3_VERSION)
             if ciphers is not None:
-                context.set_tls13_ciphersuites(ciphers.encode())
+                self._set_ciphersuites(context, ciphers.encode())
         server.use_certificate_chain_file(str(self.certificate))
         server.use_privatekey_file(str(self.certificate))
         server.set_session_id(b"benchmark")
         return client, server
+
+    def _set_ciphersuites(self, context: Any, ciphers: bytes) -> None:
+        if hasattr(context, "set_tls13_ciphersuites"):
+            context.set_tls13_ciphersuites(ciphers)
+        else:  # before pyOpenSSL 25.2
+            assert self.module._lib.SSL_CTX_set_ciphersuites(context._context, ciphers) == 1
 
     def bare_client(self, context: Any) -> Any:
         connection = self.module.Connection(context, None)
