@@ -87,6 +87,23 @@ def test_rest_of_a_datagram_stays(client: SSL.Context, server: SSL.Context) -> N
     assert pair.server.recv(100) == b"next"
 
 
+def test_one_call_for_each_datagram(client: SSL.Context, server: SSL.Context) -> None:
+    """The one-call form takes one and gives one, from the handshake on; nothing is joined or split."""
+    ends = Pair(client, server).client, Pair(client, server).server
+    for _ in range(4):
+        for source, target in (ends, ends[::-1]):
+            while datagram := source.data_to_send():
+                assert target.receive_data(datagram) == b""
+    sealed = [ends[0].send_data(data) for data in (b"one", b"two", b"x" * 1000)]
+    assert [ends[1].receive_data(datagram) for datagram in sealed] == [b"one", b"two", b"x" * 1000]
+    for data in (b"three", b"four"):
+        ends[0].send(data)
+    assert ends[1].receive_data(ends[0].data_to_send()) == b"three"
+    assert ends[1].receive_data(ends[0].send_data(b"")) == b"four"
+    with pytest.raises(ValueError, match="datagrams are not joined"):
+        ends[0].send_data_many([b"a", b"b"])
+
+
 def test_lost_and_doubled_datagrams(client: SSL.Context, server: SSL.Context) -> None:
     """Data that is lost stays lost, a replay is dropped, order is the network's."""
     pair = shaken(Pair(client, server))
