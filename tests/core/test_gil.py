@@ -1,0 +1,77 @@
+"""When the C engine lets go of the GIL: in each large operation, and in no small one."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from openssl_bio import SSL
+from openssl_bio._core import engines
+from tests.helpers import TIMEOUT, Pair
+
+pytestmark = [
+    pytest.mark.skipif(engines.Engine.__module__ != "openssl_bio._core.native", reason="cffi lets go in every call"),
+    pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="there is no GIL"),
+]
+LARGE = bytes(1 << 20)
+
+
+@pytest.fixture
+def turns() -> Iterator[Callable[[], int]]:
+    """How often another thread had the GIL, which wants it all the time and gets it only when it is let go."""
+    count, over, interval = [0], [False], sys.getswitchinterval()
+
+    def work() -> None:
+        while not over[0]:
+            count[0] += 1
+            time.sleep(0)
+
+    thread = threading.Thread(target=work)
+    sys.setswitchinterval(TIMEOUT)
+    thread.start()
+    time.sleep(0.05)
+    try:
+        yield lambda: count[0]
+    finally:
+        over[0] = True
+        sys.setswitchinterval(interval)
+        thread.join()
+
+
+def test_small_operations_keep_it(pair: Pair, turns: Callable[[], int]) -> None:
+    before = turns()
+    for _ in range(1000):
+        assert pair.server.receive_data(pair.client.send_data(b"x" * 100)) == b"x" * 100
+        pair.client.send(b"x" * 100)
+        pair.server.bio_write(pair.client.bio_read(1000))
+        assert pair.server.recv(1000) == b"x" * 100
+        with pytest.raises(SSL.WantReadError):
+            pair.server.recv(1000)
+    assert turns() == before
+
+
+def test_large_operations_let_go(pair: Pair, turns: Callable[[], int]) -> None:
+    """Not each time is the other thread quick enough to take it."""
+    seen: set[str] = set()
+
+    def watched(call: Callable[[bytes], bytes | int], argument: Any) -> Any:
+        before = turns()
+        answer = call(argument)
+        if turns() > before:
+            seen.add(call.__name__)
+        return answer
+
+    for _ in range(300):
+        assert watched(pair.server.receive_data, watched(pair.client.send_data, LARGE)) == LARGE
+        watched(pair.client.send, LARGE)
+        pair.server.bio_write(pair.client.data_to_send())
+        assert watched(pair.server.recv, len(LARGE)) == LARGE
+        if len(seen) == 4:
+            return
+    raise AssertionError(seen)
