@@ -318,32 +318,49 @@ static void make_ring_index(void)
     ring_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
+/*
+ * Copy the current key, or for a name the one that has it.  Which that is, or -1 for none.  The lock is held no longer than
+ * that takes: the child of a fork finds it as it was then, and would wait for ever to rotate.
+ */
+static int copy_key(obio_ticket_keys *ring, const unsigned char *name, ticket_key *copy)
+{
+    int found = -1;
+
+    if (!CRYPTO_THREAD_read_lock(ring->lock))
+        return -1;
+    for (int i = KEYS - 1; i >= 0 && found < 0; i--) {
+        const ticket_key *key = &ring->state.key[i];
+
+        if (key->is_there && (name == NULL ? i == CURRENT : CRYPTO_memcmp(key->name, name, sizeof key->name) == 0))
+            found = i;
+    }
+    if (found >= 0)
+        *copy = ring->state.key[found];
+    CRYPTO_THREAD_unlock(ring->lock);
+    return found;
+}
+
 /* Seal with the current key; open with any, and let an old one's tickets be renewed, and those of TLS 1.3, used once. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                      int sealing)
 {
     obio_ticket_keys *ring = SSL_get_ex_data(ssl, ring_index);
-    int result = 0;
+    ticket_key key;
+    int which, result;
 
     if (ring == NULL) /* the context was given keys after this connection had been made */
         return 0;
     rotate_if_due(ring);
-    if (!CRYPTO_THREAD_read_lock(ring->lock))
+    which = copy_key(ring, sealing ? NULL : name, &key);
+    if (which < 0)
         return 0;
-    for (int i = KEYS - 1; i >= 0; i--) {
-        const ticket_key *key = &ring->state.key[i];
-
-        if (!key->is_there || (sealing ? i != CURRENT : CRYPTO_memcmp(key->name, name, sizeof key->name) != 0))
-            continue;
-        if (sealing)
-            memcpy(name, key->name, sizeof key->name);
-        if (!obio_ticket_key_start(key->cipher, key->mac, iv, cipher, mac, sealing))
-            result = -1;
-        else
-            result = !sealing && (i == PREVIOUS || SSL_version(ssl) == TLS1_3_VERSION) ? 2 : 1;
-        break;
-    }
-    CRYPTO_THREAD_unlock(ring->lock);
+    if (sealing)
+        memcpy(name, key.name, sizeof key.name);
+    if (!obio_ticket_key_start(key.cipher, key.mac, iv, cipher, mac, sealing))
+        result = -1;
+    else
+        result = !sealing && (which == PREVIOUS || SSL_version(ssl) == TLS1_3_VERSION) ? 2 : 1;
+    OPENSSL_cleanse(&key, sizeof key);
     return result;
 }
 
