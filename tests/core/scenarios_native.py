@@ -134,6 +134,7 @@ def one_call(made: OneCall) -> None:
     made.send_many(b"a", b"b")
     made.send(b"")
     made.send(b"small")
+    made.send(b"")  # what was raised behind ciphertext that was given comes with the next call
 
 
 class Interrupted(Stream):
