@@ -10,7 +10,7 @@ import pytest
 
 from openssl_bio import SSL, SessionCache, TicketKeys, stdlib
 from tests.helpers import TIMEOUT, Identity
-from tests.sessions.faces import Face
+from tests.sessions.faces import FACES, Face
 from tests.stdlib.helpers import client_context, server_context
 
 NO_TICKET = r"a ticket can be sent by a TLS 1\.3 server after the handshake"
@@ -224,6 +224,20 @@ def test_nothing_to_resume(ca: Identity) -> None:
 
     connection = SSL.Connection(context_of_client(SSL.TLS1_3_VERSION, ca))
     assert connection.resume() is False
+
+
+def test_too_late_to_resume(version: str, ca: Identity, server_identity: Identity) -> None:
+    """Nothing is taken out of the cache then."""
+    face, cache = FACES["pyOpenSSL"], SessionCache()
+    client, server = face.client(version, ca), face.server(version, server_identity)
+    client.set_session_cache(cache)
+    pair = face.connect(client, server)
+    kept = len(cache)
+    assert kept > 0
+    with pytest.raises(ValueError, match="after the handshake has begun"):
+        pair.client.resume()
+    assert len(cache) == kept
+    assert face.reused(face.connect(client, server).client)
 
 
 def test_with_asyncio(ca: Identity, server_identity: Identity) -> None:

@@ -488,12 +488,16 @@ class ConnectionCore(Corkable, Getters, TwinSettings, OwnTrust, Suspendable):
 
     # -- sessions ---------------------------------------------------------------------------------------------------
 
+    def _refuse_late_session(self) -> None:
+        """ValueError once the handshake has begun: libssl would lose what that put into its own session, and crash."""
+        if not self._get(lib.SSL_in_before):
+            raise ValueError("Cannot set session after the handshake has begun.")
+
     def _set_session(self, session: SessionCore) -> None:
         """Resume a session; ValueError if it is another context's, or was verified with less than is demanded."""
         with self._guard:
             self._refuse_in_callback("change the session of the connection it was called for")
-            if not lib.SSL_in_before(self.ssl):  # libssl would lose what the handshake has put into its own, and crash
-                raise ValueError("Cannot set session after the handshake has begun.")
+            self._refuse_late_session()
             travelled = session.context is None
             if travelled:
                 session = resumption.bound(self, session)

@@ -93,6 +93,7 @@ def server_key(connection: ConnectionCore) -> Hashable | None:
 
 def resume_from_cache(connection: ConnectionCore) -> bool:
     """Take a session for this server from the context's cache; whether there was one that may be resumed."""
+    connection._refuse_late_session()
     cache = connection._context._session_cache
     key = None if cache is None else server_key(connection)
     session = None if cache is None or key is None else cache._take(key)

@@ -421,7 +421,7 @@ class Connection(ConnectionCertificates, Negotiated, Datagrams, Settings, Callba
         """Offer a session of the context's cache (`Context.set_session_cache`), and tell whether there is one.
 
         Call it on a client before the handshake, after the server name and what is to be verified were set. A TLS 1.3
-        session is taken out of the cache by this.
+        session is taken out of the cache by this. ValueError, and nothing is taken, after the handshake has begun.
         """
         return resumption.resume_from_cache(self)
 
