@@ -57,7 +57,7 @@ static inline void enter(obio_box *box)
 static inline void leave(obio_box *box)
 {
     if (box->shared)
-        box->is_taken = 0;
+        SET(&box->is_taken, 0);
 }
 
 static size_t held(const obio_box *box)

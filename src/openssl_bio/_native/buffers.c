@@ -35,7 +35,7 @@ static int enter(void)
 
 static void leave(void)
 {
-    is_taken = 0;
+    SET(&is_taken, 0);
 }
 
 /* The smallest kept block of at least this size, or -1. */

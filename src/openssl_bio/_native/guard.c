@@ -97,10 +97,10 @@ void obio_guard_release(obio_guard *guard)
     obio_guard_leave(guard);
 }
 
-/* A callback begins (1), or has ended (-1). */
+/* A callback begins (1), or has ended (-1), in the thread that has the lock: no other one changes the number. */
 void obio_guard_callback(obio_guard *guard, int change)
 {
-    guard->callbacks += change;
+    SET(&guard->callbacks, guard->callbacks + change);
 }
 
 /* -- the type ----------------------------------------------------------------------------------------------------- */

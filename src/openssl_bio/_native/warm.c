@@ -54,7 +54,7 @@ static void enter(void)
 
 static void leave(void)
 {
-    is_taken = 0;
+    SET(&is_taken, 0);
 }
 
 static void keep_boxes(const obio_engine *engine, int keeps)
