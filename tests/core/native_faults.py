@@ -196,7 +196,7 @@ INFALLIBLE: dict[str, str] = {
     r"|X509_(OBJECT|STORE|STORE_CTX|VERIFY_PARAM)_get\w*|X509_STORE_CTX_set_(error|verify_cb)|X509_get_X509_PUBKEY"
     r"|X509_VERIFY_PARAM_set_(auth_level|hostflags)|sk_\w+_(num|value)": "read or write what is there",
     r"offsetof|read|write|size|ended|borrow": "a macro of C, and where a box leads to",
-    r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|TAKE_BY|ADD|OBIO_PART"
+    r"obio_\w+|py_(bio_\w+|info|remove_session)|METHOD|TAKE|TAKE_BY|SET|ADD|OBIO_PART"
     r"|PyInit__engine|engine_call|reader|(stack|chain)_of": "our own, in their declarations",
 }
 NATIVE = Path(_openssl.__file__).parent / "_native"
