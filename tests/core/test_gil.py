@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import sysconfig
 import threading
@@ -13,7 +14,8 @@ import pytest
 
 from openssl_bio import SSL
 from openssl_bio._core import engines
-from tests.helpers import TIMEOUT, Pair
+from tests.helpers import TIMEOUT, Identity, Pair
+from tests.stdlib import helpers as stdlib_helpers
 
 pytestmark = [
     pytest.mark.skipif(engines.Engine.__module__ != "openssl_bio._core.native", reason="cffi lets go in every call"),
@@ -54,6 +56,22 @@ def test_small_operations_keep_it(pair: Pair, turns: Callable[[], int]) -> None:
         with pytest.raises(SSL.WantReadError):
             pair.server.recv(1000)
     assert turns() == before
+
+
+def test_memory_bios_of_python_need_it(ca: Identity, server_identity: Identity, turns: Callable[[], int]) -> None:
+    """They need it for each record, so it is kept, but where that would take long."""
+    client, server = stdlib_helpers.client_context(ca), stdlib_helpers.server_context(server_identity)
+    pair = stdlib_helpers.Pair(client, server, ssl.MemoryBIO).handshake()
+    before = turns()
+    for _ in range(50):
+        assert pair.client.write(LARGE[: len(LARGE) // 2]) == len(LARGE) // 2
+        assert sum(len(pair.server.read(1 << 18)) for _ in range(2)) == len(LARGE) // 2
+    assert turns() == before
+    for _ in range(300):
+        pair.client.write(LARGE)
+        if turns() > before:
+            return
+    raise AssertionError("it is never let go")
 
 
 def test_large_operations_let_go(pair: Pair, turns: Callable[[], int]) -> None:

@@ -91,8 +91,11 @@ static int end_with_pending(engine_object *self, int handshaking)
     return obio_raise_pending(self);
 }
 
-/* Run an operation.  0, or -1 with the exception of a callback set; the outcome says the rest. */
-int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, int large)
+/*
+ * Run an operation that moves so many bytes, or 0.  0, or -1 with the exception of a callback set; the outcome says the
+ * rest.
+ */
+int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, size_t amount)
 {
     int handshaking = !SSL_is_init_finished(self->core.ssl);
 
@@ -100,7 +103,7 @@ int obio_run(engine_object *self, engine_call *call, void *buffer, size_t size, 
     self->core.only_data = 0;
     if (handshaking) /* records will have other keys, and maybe another cipher */
         self->core.promised = self->core.overhead = 0;
-    if (large || handshaking || self->tells) {
+    if (handshaking || self->tells || obio_is_large(self, amount)) {
         obio_call_without_gil(self, call, buffer, size);
     } else {
         call(self, buffer, size);

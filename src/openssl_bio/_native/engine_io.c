@@ -13,7 +13,7 @@
 
 #include "internal/engine.h"
 
-enum { SMALL = 1024, LARGE = 8 * 1024, PIECE = 64 * 1024 };
+enum { SMALL = 1024, PIECE = 64 * 1024 };
 
 static void call_read(engine_object *self, void *buffer, size_t size)
 {
@@ -133,7 +133,7 @@ static PyObject *read_piece(engine_object *self, size_t room)
             return NULL;
         buffer = (unsigned char *)PyBytes_AsString(data);
     }
-    failed = obio_run(self, call_read, buffer, room, room >= LARGE) < 0;
+    failed = obio_run(self, call_read, buffer, room, room) < 0;
     if (failed)
         return keep_piece(self, data, buffer, room);
     data = piece(self, data, buffer, room);
@@ -272,7 +272,7 @@ static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t si
         return NULL;
     if (is_dry(self))
         return want_more(self);
-    if (obio_run(self, call_read, buffer, size, obio_engine_room(&self->core, size) >= LARGE) < 0)
+    if (obio_run(self, call_read, buffer, size, obio_engine_room(&self->core, size)) < 0)
         return keep_piece(self, NULL, buffer, size);
     count = self->core.outcome.count;
     return count > 0 ? received(self, count) : obio_raise_outcome(self);
@@ -356,7 +356,7 @@ static PyObject *write_or_raise(engine_object *self, void *data, size_t size)
         self->core.outcome.count = 0;
         return PyLong_FromLong(0);
     }
-    if (obio_refuse_write(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
+    if (obio_refuse_write(self) < 0 || obio_run(self, obio_call_write, data, size, size) < 0)
         return NULL;
     return self->core.outcome.count > 0 ? PyLong_FromSize_t(self->core.outcome.count) : obio_raise_outcome(self);
 }

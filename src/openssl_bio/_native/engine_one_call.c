@@ -13,7 +13,7 @@
 
 #include "internal/engine.h"
 
-enum { SMALL = 2048, LARGE = 8 * 1024 };
+enum { SMALL = 2048 };
 
 static int can_borrow(const obio_box *box)
 {
@@ -86,7 +86,7 @@ static int seal(engine_object *self, void *data, size_t size)
         self->core.outcome.count = 0;
         return 0;
     }
-    if (obio_refuse_write(self) < 0 || obio_run(self, obio_call_write, data, size, size >= LARGE) < 0)
+    if (obio_refuse_write(self) < 0 || obio_run(self, obio_call_write, data, size, size) < 0)
         return -1;
     if (self->core.outcome.count == size)
         return 0;

@@ -1,6 +1,10 @@
 /*
  * A large operation, without the GIL.
  *
+ * A BIO of somebody else's needs the GIL once or twice for each record.  To wait for it so
+ * often takes longer than what two threads could do at once, so there an operation is large
+ * only where others would wait too long.
+ *
  * Who wants the GIL while another thread has it is put to sleep, and waking up takes
  * longer than a thread that moves bulk data needs the GIL for: some microseconds
  * between two operations.  So whoever comes back from an operation and knows that
@@ -14,6 +18,15 @@
 #include <Python.h>
 
 #include "internal/engine.h"
+
+enum { LARGE = 8 * 1024, LARGE_FAR = 1024 * 1024 /* bytes, some hundred microseconds' work */ };
+
+int obio_is_large(const engine_object *self, size_t amount)
+{
+    int far = self->core.inbox == NULL || self->core.outbox == NULL;
+
+    return amount >= (far ? LARGE_FAR : LARGE);
+}
 
 #ifdef Py_GIL_DISABLED
 
