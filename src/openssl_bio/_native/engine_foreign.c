@@ -64,22 +64,34 @@ static void keep_exception(foreign_object *self)
 }
 
 /* The object's method, or attribute if there is no argument; NULL with an exception set. */
-static PyObject *asked(foreign_object *self, PyObject *name, PyObject *argument)
+static PyObject *called(foreign_object *self, PyObject *name, PyObject *argument)
 {
-    obio_outcome aside = {0};
-    int queued = !self->far.sized && obio_save_errors(&aside);
     PyObject *object = Py_NewRef(self->object), *answer;
 
     obio_guard_callback(self->guard, 1);
     answer = argument == NULL ? PyObject_GetAttr(object, name)
                               : PyObject_CallMethodObjArgs(object, name, argument, NULL);
     obio_guard_callback(self->guard, -1);
+    Py_DECREF(object);
+    return answer;
+}
+
+/* The same, and the error queue stays as it was. */
+static PyObject *asked(foreign_object *self, PyObject *name, PyObject *argument)
+{
+    obio_outcome aside = {0};
+    PyObject *answer;
+    int queued;
+
+    if (self->far.sized)
+        return called(self, name, argument);
+    queued = obio_save_errors(&aside);
+    answer = called(self, name, argument);
     if (queued)
         obio_restore_errors(&aside);
-    else if (!self->far.sized && ERR_peek_error() != 0)
+    else if (ERR_peek_error() != 0)
         ERR_clear_error();
     obio_forget(&aside);
-    Py_DECREF(object);
     return answer;
 }
 
@@ -97,7 +109,7 @@ static Py_ssize_t copied(PyObject *data, void *buffer, size_t size)
     } else {
         PyErr_Format(PyExc_ValueError, "what a BIO gave is %zd bytes long, and may be %zu at most", view.len, size);
     }
-    PyBuffer_Release(&view);
+    obio_release(&view);
     return length;
 }
 
