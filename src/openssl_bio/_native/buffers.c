@@ -8,13 +8,19 @@
  * busy once large for ever.  So the whole process keeps a few blocks, in slots.
  *
  * Blocks hold ciphertext alone, so they are not cleared when they change hands.
+ *
+ * Python's bytes come and go in the same way, and nobody can keep those.  But glibc
+ * keeps more free memory at the end of its heap, the larger the blocks were that it
+ * had from the system by themselves and gave back (M_MMAP_THRESHOLD in mallopt(3)):
+ * twice as much as the largest.  So before there are large bytes it is given a block
+ * that is large enough, once.
  */
 #include <stdlib.h>
 
 #include "internal/atomics.h"
 #include "internal/buffers.h"
 
-enum { SLOTS = 8, LEAST_KEPT = 16 * 1024, MOST_KEPT = 1280 * 1024 };
+enum { SLOTS = 8, LEAST_KEPT = 16 * 1024, MOST_KEPT = 1280 * 1024, LARGE_BYTES = 64 * 1024, LARGEST = 2048 * 1024 };
 
 static struct {
     unsigned char *buffer;
@@ -93,4 +99,16 @@ void obio_buffer_free(unsigned char *buffer, size_t room)
         leave();
     }
     free(buffer);
+}
+
+/* Bytes of this size will be made, and given back. */
+void obio_buffers_settle(size_t size)
+{
+    static ATOMIC int is_settled;
+
+    if (size >= LARGE_BYTES && !is_settled && TAKE(&is_settled)) {
+        void *volatile block = malloc(LARGEST); /* volatile, or compilers leave both out */
+
+        free(block);
+    }
 }

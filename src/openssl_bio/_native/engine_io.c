@@ -128,7 +128,7 @@ static PyObject *read_piece(engine_object *self, size_t room)
     int failed;
 
     if (room > sizeof small || room == self->core.promised) {
-        data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+        data = obio_new_bytes(room);
         if (data == NULL)
             return NULL;
         buffer = (unsigned char *)PyBytes_AsString(data);
@@ -445,7 +445,7 @@ PyObject *obio_take_of(engine_object *self, size_t size, size_t waiting)
                             size);
     if (waiting < size)
         size = waiting;
-    data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    data = obio_new_bytes(size);
     if (data == NULL || size == 0)
         return data;
     if (self->core.outbox != NULL)

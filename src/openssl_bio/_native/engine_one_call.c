@@ -167,7 +167,7 @@ static PyObject *send_aimed(engine_object *self, void *plaintext, size_t size)
     int failed;
 
     if (room > sizeof small) {
-        data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+        data = obio_new_bytes(room);
         if (data == NULL)
             return NULL;
         target = (unsigned char *)PyBytes_AsString(data);

@@ -69,7 +69,7 @@ static PyObject *take(queue_object *queue, size_t size)
 
     if (waiting < size)
         size = waiting;
-    data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    data = obio_new_bytes(size);
     if (data == NULL || size == 0)
         return data;
     return obio_exactly(data, size, obio_box_take(queue->box, PyBytes_AsString(data), size));

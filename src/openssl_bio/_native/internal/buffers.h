@@ -6,5 +6,6 @@
 
 unsigned char *obio_buffer_new(size_t size, size_t *room);
 void obio_buffer_free(unsigned char *buffer, size_t room);
+void obio_buffers_settle(size_t size);
 
 #endif

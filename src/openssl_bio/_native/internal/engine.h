@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 
 #include "internal/alone.h"
+#include "internal/buffers.h"
 #include "internal/engine_core.h"
 #include "internal/guard.h"
 
@@ -178,6 +179,13 @@ static inline int obio_data_of(PyObject *object, Py_buffer *view)
     view->len = PyBytes_Size(object);
     view->obj = NULL;
     return 0;
+}
+
+/* Bytes that are to be filled; NULL with an exception set. */
+static inline PyObject *obio_new_bytes(size_t size)
+{
+    obio_buffers_settle(size);
+    return PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
 }
 
 /* What obio_data_of() gave; bytes were not locked. */
