@@ -23,7 +23,7 @@ enum { LARGE = 8 * 1024, LARGE_FAR = 1024 * 1024 /* bytes, some hundred microsec
 
 int obio_is_large(const engine_object *self, size_t amount)
 {
-    int far = self->core.inbox == NULL || self->core.outbox == NULL;
+    int far = !self->core.datagrams && (self->core.inbox == NULL || self->core.outbox == NULL);
 
     return amount >= (far ? LARGE_FAR : LARGE);
 }
