@@ -13,6 +13,7 @@ from openssl_bio._core.engines import Plain, hot, maker
 from openssl_bio._core.errors import ErrorTable, clean_queue
 from openssl_bio._core.pointers import BytesLike
 from openssl_bio._core.settings import SettingsCore
+from openssl_bio._core.verification import HOST_FLAGS
 from openssl_bio.stdlib import _constants as c
 from openssl_bio.stdlib._bio import MemoryBIO, octets, prepend, refuse_ended
 from openssl_bio.stdlib._callbacks import Callbacks
@@ -97,7 +98,7 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
         SettingsCore.__init__(self, make(), version, version, mode)
         self._protocol = protocol
         self._check_hostname = False
-        self._host_flags_in_use: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+        self._host_flags_in_use: int = HOST_FLAGS
         self._post_handshake_auth = False
         self._set_session_id_context(_SESSION_ID_CONTEXT)
         self._add_options(_DEFAULT_OPTIONS)
@@ -262,7 +263,7 @@ class SSLContext(Settings, Callbacks, Stapling, KeyFiles, SessionSettings, FileS
 
     @hostname_checks_common_name.setter
     def hostname_checks_common_name(self, value: object) -> None:
-        flags = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | (0 if value else lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
+        flags = HOST_FLAGS | (0 if value else lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
         self._set("host_flags", flags, lambda _ctx: None, trust=True)
         self._host_flags_in_use = flags
 

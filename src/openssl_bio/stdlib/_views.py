@@ -7,6 +7,7 @@ from typing import Any
 
 from openssl_bio._core._lib import lib
 from openssl_bio._core.connection import ConnectionCore
+from openssl_bio._core.verification import HOST_FLAGS
 from openssl_bio._core.view_classes import ConnectionView, ContextView, share
 from openssl_bio._core.views import register
 from openssl_bio.stdlib import _constants as c
@@ -41,7 +42,7 @@ class _SSLContextView(ContextView, SSLContext):  # type: ignore[override, misc] 
     __slots__ = ("_original",)
 
     _check_hostname: bool = False
-    _host_flags_in_use: int = lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+    _host_flags_in_use: int = HOST_FLAGS
     _post_handshake_auth: bool = False
 
     @property
