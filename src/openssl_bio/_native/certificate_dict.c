@@ -40,7 +40,7 @@ enum {
 /* -- objects: these take over what they are given, which is NULL where that could not be made ---------------------- */
 
 /* 0, or -1. */
-static int append(PyObject *list, PyObject *value)
+int obio_append(PyObject *list, PyObject *value)
 {
     int status = value == NULL ? -1 : PyList_Append(list, value);
 
@@ -160,7 +160,7 @@ static PyObject *relative_name(const X509_NAME *name, int *number)
     int set = X509_NAME_ENTRY_set(entry), ok = attributes != NULL;
 
     while (ok && entry != NULL && X509_NAME_ENTRY_set(entry) == set) {
-        ok = append(attributes, attribute(entry)) == 0;
+        ok = obio_append(attributes, attribute(entry)) == 0;
         entry = X509_NAME_get_entry(name, ++*number);
     }
     return tuple_of(attributes, ok);
@@ -172,7 +172,7 @@ static PyObject *distinguished_name(const X509_NAME *name)
     int ok = names != NULL, number = 0;
 
     while (ok && number < X509_NAME_entry_count(name))
-        ok = append(names, relative_name(name, &number)) == 0;
+        ok = obio_append(names, relative_name(name, &number)) == 0;
     return tuple_of(names, ok);
 }
 
@@ -257,7 +257,7 @@ static int alternative_names(span value, PyObject *found)
     if (open_sequence(value, &rest) < 0)
         return -1;
     while (rest.size > 0)
-        if (take(&rest, &name) < 0 || append(found, general_name(&name)) < 0)
+        if (take(&rest, &name) < 0 || obio_append(found, general_name(&name)) < 0)
             return -1;
     return 0;
 }
@@ -282,7 +282,7 @@ static int access_uris(span value, int purpose, PyObject *found)
             return -1;
         if (take(&parts, &method) < 0 || take(&parts, &location) < 0 || parts.size != 0)
             return malformed();
-        if (is_object(&method, wanted) && location.tag == URI && append(found, text(&location)) < 0)
+        if (is_object(&method, wanted) && location.tag == URI && obio_append(found, text(&location)) < 0)
             return -1;
     }
     return 0;
@@ -311,7 +311,7 @@ static int texts_at(span rest, const int *path, PyObject *found)
             return -1;
         if (*path != ANY && *path != next.tag)
             continue;
-        status = path[1] == END ? append(found, text(&next)) : texts_at(next.content, path + 1, found);
+        status = path[1] == END ? obio_append(found, text(&next)) : texts_at(next.content, path + 1, found);
     }
     return status;
 }

@@ -55,7 +55,18 @@ int obio_unless_direct(engine_object *self, const char *method)
 /* Why obio_enter() cannot; -1. */
 int obio_refuse_unopened(void)
 {
-    PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
+    PyErr_SetString(PyExc_RuntimeError, "the connection was not initialised, or is being freed");
+    return -1;
+}
+
+/* For a method of two arguments whose caller has the guard.  0, or -1 with an exception set. */
+int obio_takes_two(const engine_object *self, Py_ssize_t count, const char *words)
+{
+    if (self->stage != OBIO_OPEN)
+        return obio_refuse_unopened();
+    if (count == 2)
+        return 0;
+    PyErr_SetString(PyExc_TypeError, words);
     return -1;
 }
 

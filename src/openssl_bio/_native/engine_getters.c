@@ -185,20 +185,11 @@ PyObject *obio_face_getpeercert(engine_object *self, PyObject *const *arguments,
     return ask(self, answer, "_python_getpeercert", arguments, count, names);
 }
 
-static int append_der(PyObject *ders, X509 *certificate)
-{
-    PyObject *der = der_of(certificate);
-    int status = der == NULL ? -1 : PyList_Append(ders, der);
-
-    Py_XDECREF(der);
-    return status;
-}
-
 /* The list, or NULL if that was not made, with a chain that is the SSL's: nothing in here runs Python. */
 static PyObject *with_chain(PyObject *ders, const STACK_OF(X509) *chain)
 {
     for (int i = 0; ders != NULL && i < sk_X509_num(chain); i++)
-        if (append_der(ders, sk_X509_value(chain, i)) < 0)
+        if (obio_append(ders, der_of(sk_X509_value(chain, i))) < 0)
             Py_CLEAR(ders);
     return ders;
 }
@@ -222,7 +213,7 @@ static PyObject *unverified_chain(SSL *ssl)
     PyObject *ders = PyList_New(0);
     X509 *own = SSL_is_server(ssl) ? SSL_get1_peer_certificate(ssl) : NULL;
 
-    if (ders != NULL && own != NULL && append_der(ders, own) < 0)
+    if (ders != NULL && own != NULL && obio_append(ders, der_of(own)) < 0)
         Py_CLEAR(ders);
     X509_free(own);
     return with_chain(ders, SSL_get_peer_cert_chain(ssl));

@@ -241,7 +241,7 @@ void obio_engine_object_dealloc(engine_object *self)
 static PyObject *unless_unset(const engine_object *self, PyObject *thing)
 {
     if (self->stage != OBIO_OPEN) {
-        PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
+        obio_refuse_unopened();
         return NULL;
     }
     return Py_NewRef(thing);
@@ -255,7 +255,7 @@ PyObject *obio_get_part(engine_object *self, void *which)
     part = Py_XNewRef(self->made_of[(intptr_t)which]);
     END_ALONE();
     if (part == NULL)
-        PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
+        obio_refuse_unopened();
     return part;
 }
 
@@ -339,12 +339,8 @@ PyObject *obio_method_name_sessions(engine_object *self, PyObject *const *argume
     Py_ssize_t size;
     char *name;
 
-    if (self->stage != OBIO_OPEN)
-        return unless_unset(self, NULL);
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "_name_sessions takes bytes and a truth");
+    if (obio_takes_two(self, count, "_name_sessions takes bytes and a truth") < 0)
         return NULL;
-    }
     if (PyBytes_AsStringAndSize(arguments[0], &name, &size) < 0)
         return NULL;
     self->named = 1;

@@ -52,14 +52,8 @@ PyObject *obio_method_keep_session(engine_object *self, PyObject *const *argumen
     obio_kept_session *resumed = NULL, *kept;
     SSL_SESSION *session;
 
-    if (self->stage != OBIO_OPEN) {
-        obio_refuse_unopened();
+    if (obio_takes_two(self, count, "_keep_session takes an address, and a handle or None") < 0)
         return NULL;
-    }
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "_keep_session takes an address, and a handle or None");
-        return NULL;
-    }
     session = PyLong_AsVoidPtr(arguments[0]);
     if (session == NULL && PyErr_Occurred())
         return NULL;
@@ -76,14 +70,8 @@ PyObject *obio_method_resume(engine_object *self, PyObject *const *arguments, Py
 {
     const obio_kept_session *kept;
 
-    if (self->stage != OBIO_OPEN) {
-        obio_refuse_unopened();
+    if (obio_takes_two(self, count, "_resume takes a handle and a truth") < 0)
         return NULL;
-    }
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "_resume takes a handle and a truth");
-        return NULL;
-    }
     kept = PyCapsule_GetPointer(arguments[0], name);
     if (kept == NULL)
         return NULL;

@@ -170,7 +170,7 @@ static PyObject *pointer_get(PyObject *self, PyObject *engine, PyObject *face)
         return NULL;
     }
     if (((engine_object *)engine)->stage != OBIO_OPEN) {
-        PyErr_SetString(PyExc_RuntimeError, OBIO_NOT_INITIALISED);
+        obio_refuse_unopened();
         return NULL;
     }
     return point((pointer_object *)self, (engine_object *)engine, state);

@@ -60,7 +60,6 @@ typedef struct {
 
 enum { OBIO_NEW, OBIO_OPENING, OBIO_OPEN };
 
-#define OBIO_NOT_INITIALISED "the connection was not initialised, or is being freed"
 
 typedef void engine_call(engine_object *self, void *buffer, size_t size);
 
@@ -91,6 +90,7 @@ int obio_engine_object_clear(engine_object *self);
 void obio_engine_object_dealloc(engine_object *self);
 
 int obio_refuse_unopened(void);
+int obio_takes_two(const engine_object *self, Py_ssize_t count, const char *words);
 int obio_refuse_inside(engine_object *self);
 void obio_leave_clean(engine_object *self);
 int obio_unless_direct(engine_object *self, const char *method);
@@ -247,6 +247,7 @@ PyObject *obio_face_init(PyObject *self, PyObject *const *arguments, Py_ssize_t 
 PyObject *obio_face_wrap_bio(PyObject *context, PyObject *const *arguments, Py_ssize_t count, PyObject *names);
 extern PyType_Spec obio_maker_spec;
 PyObject *obio_new_maker(const obio_module_state *state, PyObject *arguments);
+int obio_append(PyObject *list, PyObject *value);
 PyObject *obio_certificate_dict(const X509 *certificate);
 PyObject *obio_certificate_dict_at(PyObject *module, PyObject *address);
 PyObject *obio_face_get_protocol_version_name(engine_object *self, PyObject *unused);
