@@ -1,24 +1,25 @@
 """How many instructions an operation takes: ``make bench-instructions``, with valgrind's callgrind.
 
-Unlike times these hardly depend on what else the machine does: two runs differ by less than 0.5 %. One process does
-everything under callgrind, which counts only while a workload runs that was run before (``marks.c`` tells it when), so
-that neither imports nor first times count.
+Unlike times these hardly depend on what else the machine does. One process (``counted.py``) does everything under
+callgrind, which counts only while a workload runs that was run before (``marks.c`` tells it when), so that neither
+imports nor first times count.
 
-Our counts are compared with ``baseline.json``, and more than 3 % above it fails. They depend on what else there is:
-which Python, libssl and libc, and which of its code libcrypto chose for the processor that valgrind shows it. All of
-that is in the baseline, and where it differs it is said that nothing was compared. ``--update`` writes the baseline,
+They depend on where memory lies: CPython remembers where it found an attribute under a hash of its name's address.
+Where two of ``_demand``, ``_generation`` and ``_guard`` share a place, as in 3 of 4,096 processes, all of a
+connection's classes are searched for them each time, which is 7 % more for a client that verifies a host. So a count
+that is too high is made again in other layouts of memory, and the least counts.
+
+Our counts are compared with ``baseline.json``, and more than 3 % above it fails. They also depend on what else there
+is: which Python, libssl and libc, and which of its code libcrypto chose for the processor that valgrind shows it. All
+of that is in the baseline, and where it differs it is said that nothing was compared. ``--update`` writes the baseline,
 ``--where`` shows instead in which libraries the instructions are.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
-import importlib
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -33,7 +34,7 @@ from benchmarks.workloads import WORKLOADS
 HERE = Path(__file__).resolve().parent
 BASELINE = HERE / "baseline.json"
 TOLERANCE = 1.03
-CPU_SETTINGS = 1008  # OPENSSL_INFO_CPU_SETTINGS
+LAYOUTS = 4  # of memory, at most
 # The workload, how many operations are counted, and how many of them make one that is shown.
 MEASURED = {
     "ping_pong": (200, 1),
@@ -50,39 +51,6 @@ MEASURED = {
     "address": (1000, 1),
     "pending": (1000, 1),
 }
-
-
-def libraries() -> dict[str, str]:
-    """What the counts depend on, beside our code: asked under valgrind, which has a processor of its own."""
-    libcrypto = ctypes.CDLL(importlib.import_module("_ssl").__file__)
-    libcrypto.OPENSSL_info.restype = libcrypto.OpenSSL_version.restype = ctypes.c_char_p
-    processor = libcrypto.OPENSSL_info(CPU_SETTINGS) or b""
-    return {
-        "python": " ".join(sys.version.split()),
-        "libssl": libcrypto.OpenSSL_version(0).decode(),
-        "libc": "-".join(platform.libc_ver()),
-        "processor": f"{platform.machine()} {processor.decode()}",
-    }
-
-
-def run(names: list[str], who: list[str], marks: Path) -> None:
-    """What is measured: each workload by each subject, after as many operations that warm up."""
-    tell = ctypes.CDLL(str(marks))
-    gc.disable()
-    print(json.dumps(libraries()))
-    with tempfile.TemporaryDirectory() as folder:
-        everybody = subjects(new_certificate(Path(folder)))
-        for name in names:
-            workload, count = WORKLOADS[name], MEASURED[name][0]
-            for subject in who:
-                work = workload.of(everybody[subject])
-                if work is None:
-                    continue
-                state = workload.ready(everybody[subject], workload.ciphers)
-                work(state, count)
-                tell.begin()
-                work(state, count)
-                tell.end(f"{name}/{subject}".encode())
 
 
 def of_c(names: list[str]) -> dict[str, dict[str, int]]:
@@ -116,7 +84,9 @@ def by_library(dump: str) -> Counter[str]:
     return found
 
 
-def measure(names: list[str], who: list[str]) -> tuple[dict[str, str], dict[str, dict[str, Counter[str]]]]:
+def measure(
+    names: list[str], who: list[str], layout: int = 0
+) -> tuple[dict[str, str], dict[str, dict[str, Counter[str]]]]:
     """What the counts depend on; for each workload and subject, instructions an operation, by library."""
     results: dict[str, dict[str, Counter[str]]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -124,8 +94,8 @@ def measure(names: list[str], who: list[str]) -> tuple[dict[str, str], dict[str,
         command = [os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", str(HERE / "marks.c"), "-o", str(marks)]
         subprocess.run(command, check=True)
         command = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
-        command += [sys.executable, "-m", "benchmarks.instructions", "--marks", str(marks)]
-        command += ["--only", *names, "--subjects", *who]
+        command += [sys.executable, "-m", "benchmarks.counted", str(marks), str(layout)]
+        command += [json.dumps({name: MEASURED[name][0] for name in names}), json.dumps(who)]
         done = subprocess.run(
             command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONHASHSEED": "0"}
         )
@@ -137,6 +107,17 @@ def measure(names: list[str], who: list[str]) -> tuple[dict[str, str], dict[str,
             counts = {library: round(count / times * share) for library, count in by_library(text).items()}
             results.setdefault(named[1], {})[named[2]] = Counter(counts)
     return json.loads(done.stdout), results
+
+
+def totals(found: dict[str, dict[str, Counter[str]]]) -> dict[str, dict[str, int]]:
+    return {name: {subject: counts.total() for subject, counts in row.items()} for name, row in found.items()}
+
+
+def count_again(results: dict[str, dict[str, int]], names: list[str], who: list[str], layout: int) -> None:
+    """Count in another layout of memory, and let the less of each two count."""
+    for name, row in totals(measure(names, who, layout)[1]).items():
+        for subject, count in row.items():
+            results[name][subject] = min(count, results[name][subject])
 
 
 def show(results: dict[str, dict[str, int]], names: list[str], who: list[str]) -> None:
@@ -155,23 +136,38 @@ def show_where(results: dict[str, dict[str, Counter[str]]], names: list[str], wh
                 print(f"{'  ' + library:45}{row}")
 
 
-def compare(libraries: dict[str, str], results: dict[str, dict[str, int]]) -> int:
-    """How many counts are too high."""
-    baseline = json.loads(BASELINE.read_text())
-    for key, mine in libraries.items():
-        expected = baseline["libraries"].get(key)
-        if expected != mine:
-            print(f"Nothing was compared: the baseline is for {key} {expected!r}, and here it is {mine!r}.")
-            return 0
-    worse = 0
+def differs(baseline: dict[str, str], here: dict[str, str]) -> bool:
+    """Whether counts here cannot be compared, which is said."""
+    for key, mine in here.items():
+        if baseline.get(key) != mine:
+            print(f"Nothing was compared: the baseline is for {key} {baseline.get(key)!r}, and here it is {mine!r}.")
+            return True
+    return False
+
+
+def too_high(baseline: dict[str, dict[str, int]], results: dict[str, dict[str, int]]) -> list[tuple[str, str]]:
+    """The workloads and subjects whose counts are."""
     theirs = {"ssl", *floor.FLOORS}  # nobody changes them here, and where memory lies makes 3 % for the C program
-    for name, row in results.items():
-        for subject, count in row.items():
-            before = baseline["instructions"].get(name, {}).get(subject)
-            if subject not in theirs and before is not None and count > before * TOLERANCE:
-                print(f"{name}, {subject}: {count} instructions, and {before} before")
-                worse += 1
-    return worse
+    return [
+        (name, subject)
+        for name, row in results.items()
+        for subject, count in row.items()
+        if subject not in theirs and count > baseline.get(name, {}).get(subject, count) * TOLERANCE
+    ]
+
+
+def compare(results: dict[str, dict[str, int]], baseline: dict[str, dict[str, int]]) -> int:
+    """How many counts are too high in each layout of memory."""
+    worse = too_high(baseline, results)
+    for layout in range(1, LAYOUTS):
+        if worse:
+            names, who = sorted({name for name, _ in worse}), sorted({subject for _, subject in worse})
+            print(f"counted again in layout {layout} of memory: {', '.join(names)} of {', '.join(who)}")
+            count_again(results, names, who, layout)
+            worse = too_high(baseline, results)
+    for name, subject in worse:
+        print(f"{name}, {subject}: {results[name][subject]} instructions, and {baseline[name][subject]} before")
+    return len(worse)
 
 
 def main() -> int:
@@ -180,14 +176,10 @@ def main() -> int:
     parser.add_argument("--subjects", nargs="*", help="these alone")
     parser.add_argument("--update", action="store_true", help="write the baseline")
     parser.add_argument("--where", action="store_true", help="show in which libraries the instructions are")
-    parser.add_argument("--marks", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     who = arguments.subjects or [name for name in subjects(Path()) if name != "pyOpenSSL"]
-    if arguments.marks:
-        run(arguments.only, who, arguments.marks)
-        return 0
     libraries, found = measure(arguments.only, who)
-    results = {name: {subject: counts.total() for subject, counts in row.items()} for name, row in found.items()}
+    results = totals(found)
     for name, row in of_c(arguments.only).items():
         results[name].update(row)
     show(results, arguments.only, [*who, *floor.FLOORS])
@@ -195,9 +187,16 @@ def main() -> int:
         show_where(found, arguments.only, who)
         return 0
     if arguments.update:
-        BASELINE.write_text(json.dumps({"libraries": libraries, "instructions": results}, indent=1) + "\n")
+        for layout in range(1, LAYOUTS):
+            count_again(results, arguments.only, who, layout)
+        BASELINE.write_text(
+            json.dumps({"libraries": libraries, "instructions": results}, indent=1, sort_keys=True) + "\n"
+        )
         return 0
-    return 1 if compare(libraries, results) else 0
+    baseline = json.loads(BASELINE.read_text())
+    if differs(baseline["libraries"], libraries):
+        return 0
+    return 1 if compare(results, baseline["instructions"]) else 0
 
 
 if __name__ == "__main__":
