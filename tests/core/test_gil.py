@@ -22,6 +22,7 @@ pytestmark = [
     pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="there is no GIL"),
 ]
 LARGE = bytes(1 << 20)
+INTO = bytearray(1 << 24)
 
 
 @pytest.fixture
@@ -69,6 +70,36 @@ def test_memory_bios_of_python_need_it(ca: Identity, server_identity: Identity, 
     assert turns() == before
     for _ in range(300):
         pair.client.write(LARGE)
+        if turns() > before:
+            return
+    raise AssertionError("it is never let go")
+
+
+READS: dict[str, Callable[[Any], int]] = {
+    "read": lambda server: len(server.read(1 << 24)),
+    "read into": lambda server: server.read(1 << 24, INTO),
+    "receive_data": lambda server: len(server.receive_data(b"")),
+}
+
+
+@pytest.mark.parametrize("begun", [3, 7], ids=["in a header", "in a record"])
+@pytest.mark.parametrize("how", READS)
+@pytest.mark.parametrize("tls", stdlib_helpers.VERSIONS)
+def test_large_reads_begin_anywhere(
+    tls: ssl.TLSVersion, how: str, begun: int, ca: Identity, server_identity: Identity, turns: Callable[[], int]
+) -> None:
+    """How large they are is known, but not in how many pieces, where libssl has the beginning of a record already."""
+    client = stdlib_helpers.client_context(ca, version=tls)
+    server = stdlib_helpers.server_context(server_identity, version=tls)
+    pair = stdlib_helpers.Pair(client, server, ssl.MemoryBIO).handshake()
+    for _ in range(300):
+        pair.client.write(LARGE * 2)
+        ciphertext = pair.to_server.read()
+        pair.to_server.write(ciphertext[:begun])
+        assert stdlib_helpers.wants_read(lambda: pair.server.read(1))
+        pair.to_server.write(ciphertext[begun:])
+        before = turns()
+        assert READS[how](pair.server) == len(LARGE) * 2
         if turns() > before:
             return
     raise AssertionError("it is never let go")

@@ -120,8 +120,21 @@ static PyObject *keep_piece(engine_object *self, PyObject *data, const unsigned 
     return NULL;
 }
 
-/* One read into new bytes, which may be empty; NULL with the exception of a callback set, and the bytes kept. */
-static PyObject *read_piece(engine_object *self, size_t room)
+/* How much a read of up to `size` bytes moves that has room for so many at first: all that is known to be there. */
+static size_t amount(const engine_object *self, size_t room, size_t size)
+{
+    size_t known = self->core.far == NULL ? 0 : obio_box_known(self->core.far);
+
+    if (known > size)
+        known = size;
+    return room > known ? room : known;
+}
+
+/*
+ * One read into new bytes, which may be empty, where up to `size` are asked for; NULL with the exception of a callback
+ * set, and the bytes kept.
+ */
+static PyObject *read_piece(engine_object *self, size_t room, size_t size)
 {
     unsigned char small[SMALL], *buffer = small;
     PyObject *data = NULL;
@@ -133,7 +146,7 @@ static PyObject *read_piece(engine_object *self, size_t room)
             return NULL;
         buffer = (unsigned char *)PyBytes_AsString(data);
     }
-    failed = obio_run(self, call_read, buffer, room, room) < 0;
+    failed = obio_run(self, call_read, buffer, room, amount(self, room, size)) < 0;
     if (failed)
         return keep_piece(self, data, buffer, room);
     data = piece(self, data, buffer, room);
@@ -152,14 +165,14 @@ static int more_to_read(const engine_object *self, size_t room)
 PyObject *obio_read_bytes(engine_object *self, size_t size)
 {
     size_t room = obio_engine_room(&self->core, size);
-    PyObject *data = read_piece(self, room);
+    PyObject *data = read_piece(self, room, size);
 
     while (data != NULL && room < size && more_to_read(self, room)) {
         PyObject *next;
 
         size -= room;
         room = obio_engine_room(&self->core, size < PIECE ? size : PIECE);
-        next = read_piece(self, room);
+        next = read_piece(self, room, size);
         if (next == NULL) {
             PyObject *later = self->unread;
 
@@ -256,7 +269,7 @@ static PyObject *received(engine_object *self, size_t count)
 
 static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t size)
 {
-    size_t count;
+    size_t count, room;
 
     if (self->unread != NULL || size == 0) {
         PyObject *data = obio_take_unread(self, size);
@@ -272,7 +285,8 @@ static PyObject *read_into(engine_object *self, unsigned char *buffer, size_t si
         return NULL;
     if (is_dry(self))
         return want_more(self);
-    if (obio_run(self, call_read, buffer, size, obio_engine_room(&self->core, size)) < 0)
+    room = obio_engine_room(&self->core, size);
+    if (obio_run(self, call_read, buffer, size, amount(self, room, size)) < 0)
         return keep_piece(self, NULL, buffer, size);
     count = self->core.outcome.count;
     return count > 0 ? received(self, count) : obio_raise_outcome(self);
