@@ -65,7 +65,10 @@ class Fleet:
             for number in (1, 2, 3):
                 self.start_server(number)
             self._start_haproxy()
-            self.operator = RedisTicketKeys.from_url(self._url, self._key, int(self._lifetime), interval=0.2)
+            # On a busy machine Redis may be slow, which makes nobody wait but the operator.
+            self.operator = RedisTicketKeys.from_url(
+                self._url, self._key, int(self._lifetime), interval=0.2, timeout=60
+            )
             failed.pop_all()
         return self
 

@@ -24,7 +24,8 @@ def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain("server.pem", "server.key")
     key = bytes.fromhex(os.environ["KEY_ENCRYPTION_KEY"])
-    context.set_ticket_keys(RedisTicketKeys.from_url(url, key, int(lifetime), interval=0.2))
+    # On a busy machine Redis may be slow; no handshake waits for it.
+    context.set_ticket_keys(RedisTicketKeys.from_url(url, key, int(lifetime), interval=0.2, timeout=60))
     with socket.create_server((host, int(port))) as listening:
         print(listening.getsockname()[1], flush=True)
         while True:
