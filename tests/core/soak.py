@@ -262,7 +262,7 @@ class Conversation:
 
 
 class Soak:
-    """So many conversations, shared among threads, for so many seconds."""
+    """So many conversations, shared among threads, for so many seconds, and until as many hands are shaken."""
 
     def __init__(self, seconds: float, conversations: int, threads: int = 2) -> None:
         self.seconds, self.conversations, self.threads = seconds, conversations, threads
@@ -294,6 +294,9 @@ class Soak:
             self.problems.append(error)
             self.over.set()
 
+    def handshakes(self) -> int:
+        return sum(counts["handshakes"] for counts in self.counts)
+
     def run(self) -> dict[str, Any]:
         """What was counted. What goes wrong in a thread is raised."""
         gc.collect()
@@ -305,7 +308,7 @@ class Soak:
         for thread in threads:
             thread.start()
         end = time.monotonic() + self.seconds
-        while time.monotonic() < end and not self.over.wait(1):
+        while (time.monotonic() < end or self.handshakes() < self.conversations) and not self.over.wait(1):
             self.resident.append(resident_kib() // 1024)
         self.over.set()
         for thread in threads:
