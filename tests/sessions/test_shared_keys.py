@@ -48,6 +48,14 @@ def agree(*rings: RedisTicketKeys) -> bool:
     return len({ring.names for ring in rings}) == 1
 
 
+def watched(make: Callable[[], RedisTicketKeys]) -> tuple[RedisTicketKeys, threading.Thread]:
+    """New keys, and the thread that looks at Redis for them: closed keys are left alone only when it has ended."""
+    before = threading.enumerate()
+    keys = make()
+    (thread,) = (thread for thread in threading.enumerate() if thread not in before)
+    return keys, thread
+
+
 def test_servers_resume_each_others_clients(
     face: Face, version: str, client: Any, server_identity: Identity, fleet: Callable[..., RedisTicketKeys]
 ) -> None:
@@ -140,11 +148,12 @@ def test_young_server_does_not_replace_the_fleets_keys(
     fleet: Callable[..., RedisTicketKeys], redis_server: RedisServer
 ) -> None:
     """Redis has lost them, and a new server was faster with its own: the older ones' keys come back."""
-    fleet_keys = fleet()
+    fleet_keys, thread = watched(fleet)
     fleet_keys.rotate()
     fleet_keys.rotate()
     names = fleet_keys.names
     fleet_keys.close()
+    thread.join(TIMEOUT)
     redis_server.client().delete(RING)
     young = fleet()
     assert young.names != names
@@ -191,9 +200,10 @@ def test_other_key_encryption_key(fleet: Callable[..., RedisTicketKeys], caplog:
 def test_elected_server_dies(fleet: Callable[..., RedisTicketKeys], redis_server: RedisServer) -> None:
     """Its lock expires, and another one is elected."""
     raw = redis_server.client()
-    raw.set(LOCK, "somebody who is dead", px=700)
+    raw.set(LOCK, "somebody who is dead")
     keys, other = fleet(), fleet()
     assert raw.get(RING) is None
+    raw.pexpire(LOCK, 1)
     until(lambda: raw.get(RING) is not None)
     until(lambda: agree(keys, other))
     assert raw.get(LOCK) is None
@@ -203,8 +213,9 @@ def test_server_that_was_stopped_too_long_does_not_write(
     fleet: Callable[..., RedisTicketKeys], redis_server: RedisServer
 ) -> None:
     """Between its election and its writing another one has been elected: what it proposes is not used."""
-    raw, slow = redis_server.client(), fleet()
+    raw, (slow, thread) = redis_server.client(), watched(fleet)
     slow.close()
+    thread.join(TIMEOUT)
     propose = slow._propose
 
     def dawdle(*arguments: Any) -> bytes:
@@ -221,8 +232,11 @@ def test_server_that_was_stopped_too_long_does_not_write(
 
 def test_long_outage(fleet: Callable[..., RedisTicketKeys], redis_server: RedisServer) -> None:
     """Without Redis keys still rotate, first to the one that all have; afterwards all agree again."""
-    rings = [fleet(1), fleet(1)]
-    until(lambda: agree(*rings))
+    rings, raw = [fleet(1), fleet(1)], redis_server.client()
+    until(lambda: raw.set(LOCK, "nobody rotates just when Redis dies", nx=True))
+    shared = TicketKeys(lifetime=0)
+    shared.unwrap(raw.get(RING), KEK)
+    until(lambda: {ring.names for ring in rings} == {shared.names})
     redis_server.kill()
     names, generation = rings[0].names, rings[0].generation
     until(lambda: all(ring.names[1] == names[2] for ring in rings))
@@ -251,9 +265,10 @@ def test_clocks_that_are_wrong(fleet: Callable[..., RedisTicketKeys], monkeypatc
 
 
 def test_closed(fleet: Callable[..., RedisTicketKeys]) -> None:
-    closed, other = fleet(), fleet()
+    (closed, thread), other = watched(fleet), fleet()
     closed.close()
     closed.close()
+    thread.join(TIMEOUT)
     names = closed.names
     other.rotate()
     time.sleep(0.3)
@@ -261,11 +276,10 @@ def test_closed(fleet: Callable[..., RedisTicketKeys]) -> None:
 
 
 def test_thread_ends_with_its_keys(redis_server: RedisServer) -> None:
-    before = threading.active_count()
-    keys = RedisTicketKeys.from_url(redis_server.url, KEK, interval=200)
-    assert threading.active_count() == before + 1
+    keys, thread = watched(lambda: RedisTicketKeys.from_url(redis_server.url, KEK, interval=200))
+    assert thread.is_alive()
     del keys
-    until(lambda: threading.active_count() == before)
+    until(lambda: not thread.is_alive())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
