@@ -149,10 +149,16 @@ class Broken:
 
 
 def test_store_out_of_order(
-    face: Face, version: str, client: Any, server_identity: Identity, caplog: pytest.LogCaptureFixture
+    face: Face,
+    version: str,
+    client: Any,
+    server_identity: Identity,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Full handshakes, one line in the log, and the store is left alone for a while."""
-    broken = Broken()
+    broken, clock = Broken(), [1000.0]
+    monkeypatch.setattr(fuse, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     (server,) = servers_of(face, version, server_identity, broken)
     with caplog.at_level(logging.WARNING, "openssl_bio.sessions"):
         session = session_of(face, client, server)
@@ -162,7 +168,7 @@ def test_store_out_of_order(
         ]
         assert broken.calls == 1
         broken.inner = MemorySessionStore()
-        time.sleep(1.05)
+        clock[0] += fuse.PAUSE
         session = session_of(face, client, server)
         assert caplog.records[-1].getMessage() == "the session store works again"
     assert resumes(face, client, server, session)
