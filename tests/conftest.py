@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from openssl_bio import SSL
 from tests.helpers import Identity, Pair, client_context, new_authority, server_context
@@ -12,6 +13,10 @@ from tests.helpers import Identity, Pair, client_context, new_authority, server_
 # What the developer's machine trusts is no matter of these tests.
 for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
     os.environ.pop(_name, None)
+
+# Nor is how busy it is: an example that takes long is no failure.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)

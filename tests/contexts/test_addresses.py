@@ -98,7 +98,7 @@ texts = st.one_of(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts)
 @example("1.2.3.4\0")
 @example("::1\0")

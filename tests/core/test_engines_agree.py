@@ -214,6 +214,6 @@ class Agreement(RuleBasedStateMachine):
 
 
 Agreement.TestCase.settings = settings(
-    max_examples=EXAMPLES, stateful_step_count=30, deadline=None, derandomize="EXAMPLES" not in os.environ
+    max_examples=EXAMPLES, stateful_step_count=30, derandomize="EXAMPLES" not in os.environ
 )
 TestEnginesAgree = Agreement.TestCase

@@ -170,6 +170,6 @@ def engines() -> Any:
 def test_faces_agree(kind: str, engines: list[Engine]) -> None:
     machine: Any = type("Machine", (Agreement,), {"kind": kind, "engines": engines})
     machine.TestCase.settings = settings(
-        max_examples=EXAMPLES, stateful_step_count=40, deadline=None, derandomize="EXAMPLES" not in os.environ
+        max_examples=EXAMPLES, stateful_step_count=40, derandomize="EXAMPLES" not in os.environ
     )
     machine.TestCase().runTest()

@@ -164,7 +164,5 @@ class Sequence(RuleBasedStateMachine):
 @pytest.mark.parametrize("face", ["pyOpenSSL", "ssl"])
 def test_any_sequence(face: str, version: int, ca: Identity, server_identity: Identity) -> None:
     machine: Any = type("Machine", (Sequence,), {"ends": Ends(face, version, ca, server_identity)})
-    machine.TestCase.settings = settings(
-        max_examples=EXAMPLES, stateful_step_count=40, deadline=None, derandomize=EXAMPLES < 100
-    )
+    machine.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=40, derandomize=EXAMPLES < 100)
     machine.TestCase().runTest()

@@ -171,7 +171,7 @@ pieces = st.lists(st.integers(1, 400), min_size=1, max_size=30)
 
 
 @pytest.mark.parametrize("face", FACES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=pieces, sizes=st.lists(st.integers(0, 20_000), min_size=1, max_size=4))
 def test_pieces_change_nothing(face: str, version: int, cuts: list[int], sizes: list[int]) -> None:
     """Ciphertext in any pieces, cut and joined anywhere: the plaintext is what was sent, and the close is clean."""
