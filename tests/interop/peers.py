@@ -6,6 +6,7 @@ Every wait ends by `TIMEOUT`, and no process outlives its ``with`` block.
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import shutil
 import signal
@@ -25,6 +26,7 @@ from openssl_bio import SSL
 from tests.helpers import TIMEOUT
 
 _T = TypeVar("_T")
+_ATTEMPTS = 5
 
 
 def program(name: str, package: str) -> str:
@@ -104,6 +106,37 @@ def started(command: Sequence[str], log: Path, folder: Path | None = None) -> It
             process.kill()
 
 
+Command = tuple[list[str], str]  # of a server, and what tells the line that it writes when it listens
+
+
+def openssl_server(*options: str) -> Command:
+    """``openssl s_server``, which finds itself a port; not with ``-quiet``."""
+    return [program("openssl", "openssl"), "s_server", "-accept", "127.0.0.1:0", *options], "ACCEPT"
+
+
+def gnutls_server(*options: str) -> Command:
+    """``gnutls-serv``, which has to be given a port."""
+    port = free_port()
+    command = [program("gnutls-serv", "gnutls-bin"), "--port", str(port), *options]
+    return command, f"IPv4 0.0.0.0 port {port}...done"
+
+
+@contextmanager
+def listening(command: Callable[[], Command], log: Path, folder: Path | None = None) -> Iterator[tuple[Peer, int]]:
+    """A server that listens, and its port, with which that line ends.
+
+    Another process may take a free port first: then try again with another.
+    """
+    for _ in range(_ATTEMPTS):
+        arguments, marker = command()
+        with started(arguments, log, folder) as peer:
+            line = peer.line(marker)
+            if line is not None:
+                yield peer, int(line.removesuffix("...done").replace(":", " ").split()[-1])
+                return
+    raise AssertionError(f"the server does not start: {peer.output}")
+
+
 @dataclass(frozen=True)
 class Finished:
     """How a program ended, and what it wrote."""
@@ -136,6 +169,15 @@ def finished(command: Sequence[str], text: bytes, folder: Path) -> Finished:
                 process.stdin.close()
     assert status != -signal.SIGKILL, (folder / "log").read_text("utf-8", "replace")
     return Finished(status, (folder / "output").read_bytes(), (folder / "log").read_text("utf-8", "replace"))
+
+
+# -- asyncio -----------------------------------------------------------------------------------------------------------
+
+
+async def turns() -> None:
+    """Let transports close, which takes turns of the loop; on a busy machine a sleep is only one."""
+    for _ in range(50):
+        await asyncio.sleep(0.001)
 
 
 # -- connections over sockets ------------------------------------------------------------------------------------------

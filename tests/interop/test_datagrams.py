@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from openssl_bio import SSL
 from tests.helpers import TIMEOUT, Identity
-from tests.interop.peers import program, started
+from tests.interop.peers import Command, gnutls_server, listening, openssl_server, program, started
 
 
 @contextmanager
@@ -22,18 +23,11 @@ def bound() -> Iterator[socket.socket]:
         yield sock
 
 
-def free_port() -> int:
-    with bound() as sock:
-        port: int = sock.getsockname()[1]
-        return port
-
-
-def server_command(peer: str, identity: Identity, port: int) -> list[str]:
+def server_command(peer: str, identity: Identity) -> Command:
     certificate, key = str(identity.certificate_file), str(identity.key_file)
     if peer == "s_server":
-        options = ["-dtls1_2", "-listen", "-accept", str(port), "-cert", certificate, "-key", key]
-        return ["openssl", "s_server", *options]
-    return ["gnutls-serv", "--udp", "--echo", "-p", str(port), "--x509certfile", certificate, "--x509keyfile", key]
+        return openssl_server("-dtls1_2", "-listen", "-cert", certificate, "-key", key)
+    return gnutls_server("--udp", "--echo", "--x509certfile", certificate, "--x509keyfile", key)
 
 
 def client_command(peer: str, ca: Identity, port: int) -> list[str]:
@@ -53,13 +47,11 @@ def find(name: str) -> None:
 @pytest.mark.parametrize("peer", ["s_server", "gnutls-serv"])
 def test_client(peer: str, ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
     """Handshake with a cookie, one datagram there, one back, close."""
-    find(peer)
-    port = free_port()
     context = SSL.Context(SSL.DTLS_METHOD)
     context.load_verify_locations(ca.certificate_file)
     context.set_verify(SSL.VERIFY_PEER)
-    with started(server_command(peer, server_identity, port), tmp_path / "log") as process, bound() as sock:
-        assert process.line("ACCEPT" if peer == "s_server" else "Echo Server listening")
+    command = partial(server_command, peer, server_identity)
+    with listening(command, tmp_path / "log") as (process, port), bound() as sock:
         sock.connect(("127.0.0.1", port))
         connection = SSL.Connection(context, sock)
         connection.set_connect_state()

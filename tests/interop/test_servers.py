@@ -13,11 +13,10 @@ import pytest
 
 from openssl_bio import SSL
 from tests.helpers import Identity, client_context, new_authority
-from tests.interop.peers import Link, Peer, connected, free_port, program, started
+from tests.interop.peers import Command, Link, Peer, connected, gnutls_server, listening, openssl_server, program
 
 DOTTED = {SSL.TLS1_2_VERSION: "1.2", SSL.TLS1_3_VERSION: "1.3"}
 PAYLOAD = random.Random(2).randbytes(1 << 20)
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -29,37 +28,34 @@ class Setup:
     folder: Path
     client_ca: Path | None = None
     alpn: str | None = None
-    port: int = 0
 
     @property
     def payload(self) -> Path:
         return self.folder / "payload"
 
 
-def s_server(setup: Setup) -> tuple[list[str], str]:
-    command = [program("openssl", "openssl"), "s_server", "-accept", f"127.0.0.1:{setup.port}", "-WWW"]
-    command += [f"-tls{DOTTED[setup.version].replace('.', '_')}"]
+def s_server(setup: Setup) -> Command:
+    command, marker = openssl_server("-WWW", f"-tls{DOTTED[setup.version].replace('.', '_')}")
     command += ["-cert", str(setup.identity.certificate_file), "-key", str(setup.identity.key_file)]
     if setup.client_ca is not None:
         command += ["-Verify", "1", "-verify_return_error", "-CAfile", str(setup.client_ca)]
     if setup.alpn is not None:
         command += ["-alpn", setup.alpn]
-    return command, "ACCEPT"
+    return command, marker
 
 
-def gnutls_serv(setup: Setup) -> tuple[list[str], str]:
-    port = free_port()
-    command = [program("gnutls-serv", "gnutls-bin"), "--port", str(port), "--http", "--httpdata", str(setup.payload)]
+def gnutls_serv(setup: Setup) -> Command:
+    command, marker = gnutls_server("--http", "--httpdata", str(setup.payload))
     command += ["--x509certfile", str(setup.identity.certificate_file), "--x509keyfile", str(setup.identity.key_file)]
     command += ["--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{DOTTED[setup.version]}"]
     if setup.client_ca is not None:
         command += ["--x509cafile", str(setup.client_ca), "--require-client-cert", "--verify-client-cert"]
     if setup.alpn is not None:
         command += ["--alpn", setup.alpn]
-    return command, f"IPv4 0.0.0.0 port {port}...done"
+    return command, marker
 
 
-def node(setup: Setup) -> tuple[list[str], str]:
+def node(setup: Setup) -> Command:
     version = f"TLSv{DOTTED[setup.version]}"
     options: dict[str, object] = {"payload": str(setup.payload), "minVersion": version, "maxVersion": version}
     options |= {"cert": str(setup.identity.certificate_file), "key": str(setup.identity.key_file)}
@@ -71,21 +67,15 @@ def node(setup: Setup) -> tuple[list[str], str]:
     return [program("node", "nodejs"), script, json.dumps(options)], "listening"
 
 
-Server = Callable[[Setup], tuple[list[str], str]]
+Server = Callable[[Setup], Command]
 
 
 @contextmanager
 def serving(server: Server, setup: Setup) -> Iterator[tuple[Peer, int]]:
-    """A running server and its port. Another process may take a free port first: then try again with another."""
+    """A running server and its port."""
     setup.payload.write_bytes(PAYLOAD)
-    for _ in range(ATTEMPTS):
-        command, marker = server(setup)
-        with started(command, setup.folder / "log", setup.folder) as peer:
-            line = peer.line(marker)
-            if line is not None:
-                yield peer, int(line.removesuffix("...done").replace(":", " ").split()[-1])
-                return
-    raise AssertionError(f"the server does not start: {peer.output}")
+    with listening(lambda: server(setup), setup.folder / "log", setup.folder) as running:
+        yield running
 
 
 def fetch(link: Link) -> bytes:
@@ -211,12 +201,12 @@ def test_lines_through_s_server_rev(
     command[command.index("-WWW")] = "-rev"
     command += ["-servername", "example.test", "-cert2", str(server_identity.certificate_file)]
     command += ["-key2", str(server_identity.key_file)]
-    with started(command, tmp_path / "log") as server:
-        line = server.line(marker)
-        assert line is not None
-        with connected(client_context(version, ca), int(line.rpartition(":")[2])) as link:
-            for word in (b"stressed", b"x" * 5000 + b"y", b"level"):
-                link.send(word + b"\n")
-                assert link.receive_until(lambda data: data.endswith(b"\n")) == word[::-1] + b"\n"
-            link.send(b"CLOSE\n")
-            assert link.receive_all() == b""
+    with (
+        listening(lambda: (command, marker), tmp_path / "log") as (_, port),
+        connected(client_context(version, ca), port) as link,
+    ):
+        for word in (b"stressed", b"x" * 5000 + b"y", b"level"):
+            link.send(word + b"\n")
+            assert link.receive_until(lambda data: data.endswith(b"\n")) == word[::-1] + b"\n"
+        link.send(b"CLOSE\n")
+        assert link.receive_all() == b""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from openssl_bio import SSL, MemorySessionStore, TicketKeys, stdlib
 from tests.helpers import TIMEOUT, Identity, Pair
-from tests.interop.peers import finished, free_port, program, started
+from tests.interop.peers import finished, gnutls_server, listening, openssl_server, program, started
 from tests.sessions.faces import FACES, Face
 from tests.sessions.test_psk import connect
 
@@ -321,11 +322,9 @@ def called_twice(ca: Identity, port: int) -> Iterator[tuple[str, SSL.Connection]
 
 def test_client_of_s_server(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
     """Its output has the early data."""
-    program("openssl", "openssl")
-    port = free_port()
     files = ["-cert", str(server_identity.certificate_file), "-key", str(server_identity.key_file)]
-    command = ["openssl", "s_server", "-tls1_3", "-accept", str(port), *files, "-early_data"]
-    with started(command, tmp_path / "log") as running:
+    server = partial(openssl_server, "-tls1_3", *files, "-early_data")
+    with listening(server, tmp_path / "log") as (running, port):
         for expected, connection in called_twice(ca, port):
             running.write(b"hello\n")
             assert connection.recv(100) == b"hello\n"
@@ -374,11 +373,9 @@ def test_server_of_s_client(ca: Identity, server_identity: Identity, tmp_path: P
 
 def test_client_of_gnutls_serv(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
     """It takes early data for what comes first of a request, and echoes it."""
-    program("gnutls-serv", "gnutls-bin")
-    port = free_port()
     files = ["--x509certfile", str(server_identity.certificate_file), "--x509keyfile", str(server_identity.key_file)]
-    command = ["gnutls-serv", "--echo", "--earlydata", "--maxearlydata", "1000", "-p", str(port), *files]
-    with started(command, tmp_path / "log") as running:
+    server = partial(gnutls_server, "--echo", "--earlydata", "--maxearlydata", "1000", *files)
+    with listening(server, tmp_path / "log") as (running, port):
         for expected, connection in called_twice(ca, port):
             connection.send(b"hello\n")
             assert connection.recv(100) in (b"hello\n", b"early words\n"), running.output

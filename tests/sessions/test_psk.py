@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from openssl_bio import SSL, stdlib
 from tests.helpers import TIMEOUT, Identity, Pair, context_of, received, server_context
-from tests.interop.peers import free_port, program, started
+from tests.interop.peers import gnutls_server, listening, openssl_server, program, started
 from tests.stdlib.helpers import Pair as SSLPair
 
 KEY = bytes(range(32))
@@ -334,34 +334,24 @@ def connected(context: SSL.Context, sock: socket.socket, *, server: bool) -> SSL
 
 @pytest.mark.parametrize("peer", ["s_server", "gnutls-serv"])
 def test_client_of(peer: str, version: str, tmp_path: Path) -> None:
-    found(peer)
-    port = free_port()
     secrets = tmp_path / "psk"
     secrets.write_text(f"me:{KEY.hex()}\n")
     if peer == "s_server":
-        options = ["-nocert", "-psk_identity", "me", "-psk", KEY.hex(), "-cipher", "PSK", "-quiet", "-rev"]
-        command = ["openssl", "s_server", FLAGS[version], "-accept", str(port), *options]
+        options = ["-nocert", "-psk_identity", "me", "-psk", KEY.hex(), "-cipher", "PSK", "-rev"]
+        server = partial(openssl_server, FLAGS[version], *options)
     else:
         priority = f"NORMAL:-VERS-ALL:+VERS-TLS{version}:-KX-ALL:+ECDHE-PSK:+DHE-PSK:+PSK"
-        command = ["gnutls-serv", "--echo", "-p", str(port), "--pskpasswd", str(secrets), "--priority", priority]
+        server = partial(gnutls_server, "--echo", "--pskpasswd", str(secrets), "--priority", priority)
     context = new_context(version)
     context.set_psk_client_callback(lambda *_: (b"me", KEY))
-    with started(command, tmp_path / "log") as running, connect(port) as sock:
+    with listening(server, tmp_path / "log") as (running, port), connect(port) as sock:
         connection = connected(context, sock, server=False)
         connection.send(b"hello\n")
         assert connection.recv(100) in (b"olleh\n", b"hello\n"), running.output
 
 
 def connect(port: int) -> socket.socket:
-    """Connect to a program that is about to listen."""
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), TIMEOUT)
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+    return socket.create_connection(("127.0.0.1", port), TIMEOUT)
 
 
 @pytest.mark.parametrize("peer", ["s_client", "gnutls-cli"])

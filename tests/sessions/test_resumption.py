@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from openssl_bio import TicketKeys, stdlib
 from tests.helpers import TIMEOUT, Identity
-from tests.interop.peers import finished, free_port, program, started
+from tests.interop.peers import finished, gnutls_server, listening, openssl_server, program
 from tests.sessions.faces import FACES
 from tests.sessions.test_psk import connect
 
@@ -43,15 +44,12 @@ def travels(port: int, version: str, ca: Identity) -> None:
 def test_our_clients_of_programs(
     server: str, version: str, ca: Identity, server_identity: Identity, tmp_path: Path
 ) -> None:
-    program(*((server, "gnutls-bin") if server == "gnutls-serv" else ("openssl", "openssl")))
-    port = free_port()
     certificate, key = str(server_identity.certificate_file), str(server_identity.key_file)
     if server == "gnutls-serv":
-        files = ["--x509certfile", certificate, "--x509keyfile", key]
-        command = ["gnutls-serv", "--echo", "-p", str(port), *files]
+        command = partial(gnutls_server, "--echo", "--x509certfile", certificate, "--x509keyfile", key)
     else:
-        command = ["openssl", "s_server", "-quiet", "-rev", "-accept", str(port), "-cert", certificate, "-key", key]
-    with started(command, tmp_path / "log"):
+        command = partial(openssl_server, "-rev", "-cert", certificate, "-key", key)
+    with listening(command, tmp_path / "log") as (_, port):
         travels(port, version, ca)
 
 

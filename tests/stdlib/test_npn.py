@@ -11,7 +11,7 @@ import pytest
 from openssl_bio import stdlib
 from openssl_bio._core._lib import lib
 from tests.helpers import Identity
-from tests.interop.peers import finished, free_port, program, started
+from tests.interop.peers import finished, listening, openssl_server, program
 from tests.stdlib.helpers import Pair, client_context, server_context
 from tests.stdlib.test_sockets import connected, serving
 
@@ -118,14 +118,10 @@ def test_openssl_s_client(ca: Identity, server_identity: Identity, tmp_path: Pat
 def test_openssl_s_server(ca: Identity, server_identity: Identity, tmp_path: Path) -> None:
     client = offering(client_context(ca, version=TLS12), "c", "b")
     files = ["-cert", str(server_identity.certificate_file), "-key", str(server_identity.key_file)]
-    for _ in range(5):
-        port = free_port()
-        command = [program("openssl", "openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-nextprotoneg", "a,b"]
-        with started([*command, *files, "-tls1_2"], tmp_path / "log") as peer:
-            if peer.line("ACCEPT") is None:
-                continue  # another process has taken the port
-            with connected(client, ("127.0.0.1", port)) as connection:
-                assert selected(connection) == "b"
-                assert peer.line("NEXTPROTO is b")
-            return
-    raise AssertionError("the server does not start")
+    command = openssl_server("-nextprotoneg", "a,b", *files, "-tls1_2")
+    with (
+        listening(lambda: command, tmp_path / "log") as (peer, port),
+        connected(client, ("127.0.0.1", port)) as connection,
+    ):
+        assert selected(connection) == "b"
+        assert peer.line("NEXTPROTO is b")
