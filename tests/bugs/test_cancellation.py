@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import TIMEOUT, Identity
+from tests.interop.peers import turns
 from tests.stdlib import helpers as stdlib_helpers
 
 DATA = bytes(range(256)) * 400
@@ -26,7 +27,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 async def converse(port: int, context: Any) -> bytes:
     """A handshake, data both ways, and a close."""
-    reader, writer = await asyncio.open_connection("localhost", port, ssl=context, server_hostname="localhost")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
     try:
         writer.write(DATA)
         await writer.drain()
@@ -60,7 +61,7 @@ async def cancel_everywhere(client: Any, server: Any) -> tuple[int, list[Any]]:
         handlers.add(task)
         await echo(*streams)
 
-    serving = await asyncio.start_server(handle, "localhost", 0, ssl=server)
+    serving = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=server)
     port = serving.sockets[0].getsockname()[1]
     steps = 0
     async with serving:
@@ -69,6 +70,7 @@ async def cancel_everywhere(client: Any, server: Any) -> tuple[int, list[Any]]:
         assert await converse(port, client) == DATA
         _done, hanging = await asyncio.wait(handlers, timeout=TIMEOUT)
         assert not hanging
+        await turns()
     return steps, complaints
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from openssl_bio import stdlib
 from tests.helpers import TIMEOUT, Identity
+from tests.interop.peers import turns
 from tests.stdlib.helpers import client_context, server_context
 
 BODY = bytes(range(256)) * 2000
@@ -41,7 +42,7 @@ def need(name: str) -> Any:
 def run(main: Coroutine[Any, Any, None], loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
     async def limited() -> None:
         await asyncio.wait_for(main, TIMEOUT)
-        await asyncio.sleep(0.05)  # transports whose handshake was refused close themselves in a later turn
+        await turns()  # transports whose handshake was refused close themselves
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(limited())

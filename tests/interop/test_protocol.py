@@ -16,6 +16,7 @@ import pytest
 from openssl_bio import SSL, stdlib
 from tests import helpers
 from tests.helpers import TIMEOUT, Identity
+from tests.interop.peers import turns
 from tests.stdlib import helpers as stdlib_helpers
 from tests.stdlib.helpers import python
 
@@ -141,7 +142,7 @@ def test_as_client(world: World) -> None:
             client.close() if last is None else client.send(last)
             assert isinstance(await client.ended, CLOSED) == (last != b"abort")
         server.close()
-        await asyncio.sleep(0.05)
+        await turns()
 
     run(work())
 
@@ -181,6 +182,6 @@ def test_as_server(world: World) -> None:
             assert isinstance(await ends[-1].ended, FAILED)
             writer.close()
         server.close()
-        await asyncio.sleep(0.05)
+        await turns()
 
     run(work())

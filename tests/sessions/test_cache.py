@@ -10,6 +10,7 @@ import pytest
 
 from openssl_bio import SSL, SessionCache, TicketKeys, stdlib
 from tests.helpers import TIMEOUT, Identity
+from tests.interop.peers import turns
 from tests.sessions.faces import FACES, Face
 from tests.stdlib.helpers import client_context, server_context
 
@@ -263,6 +264,7 @@ def test_with_asyncio(ca: Identity, server_identity: Identity) -> None:
         async with listening:
             for _ in range(3):
                 await asyncio.wait_for(ask(listening.sockets[0].getsockname()[1]), TIMEOUT)
+            await turns()
 
     asyncio.run(main())
     assert resumed == [False, True, True]

@@ -17,11 +17,11 @@ import pytest
 
 from openssl_bio import SSL, SUSPEND, Suspended, stdlib
 from tests import helpers as plain
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
+from tests.interop.peers import turns
 from tests.stdlib.helpers import Pair, client_context, of_version, ours, server_context, wants_read
 from tests.stdlib.views import Both, Views
 
-PATIENCE = 60  # seconds
 V13 = ssl.TLSVersion.TLSv1_3
 
 
@@ -323,7 +323,7 @@ def test_two_threads_use_one_connection_through_both(views: Views) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     assert failed == []
     assert found["client"] == data["server"]
     assert found["server"] == data["client"]
@@ -335,14 +335,14 @@ def test_views_are_made_by_many_threads_at_once(version: ssl.TLSVersion, ca: Ide
     begin, found = threading.Barrier(8), []
 
     def look() -> None:
-        begin.wait(PATIENCE)
+        begin.wait(TIMEOUT)
         found.append(made.connection)
 
     threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     assert len(found) == 8
     assert len(set(map(id, found))) == 1
 
@@ -364,7 +364,7 @@ def test_key_updates(first: str, server_identity: Identity) -> None:
         other.set_accept_state()
         one = other.ssl_object
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(PATIENCE)
+        listener.settimeout(TIMEOUT)
         command = [program, "s_client", "-tls1_3", "-connect", f"127.0.0.1:{listener.getsockname()[1]}"]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -372,7 +372,7 @@ def test_key_updates(first: str, server_identity: Identity) -> None:
             try:
                 plainly, _ = listener.accept()
                 with plainly:
-                    plainly.settimeout(PATIENCE)
+                    plainly.settimeout(TIMEOUT)
                     _talk(plainly, process, one, other)
             finally:
                 process.kill()
@@ -436,9 +436,10 @@ def test_the_connection_of_a_transport(version: ssl.TLSVersion, ca: Identity, se
         assert await reader.readline() == b"hello\n"
         writer.close()
         listening.close()
+        await turns()
         return seen
 
-    served, asked = sorted(asyncio.run(asyncio.wait_for(run(), PATIENCE)), key=lambda pair: isinstance(pair[0], int))
+    served, asked = sorted(asyncio.run(asyncio.wait_for(run(), TIMEOUT)), key=lambda pair: isinstance(pair[0], int))
     assert served[0] == b"localhost"
     assert asked[0] == version
     assert served[1] == asked[1]
