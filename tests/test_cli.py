@@ -441,7 +441,7 @@ def test_serve_to_s_client(files: Path) -> None:
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as client:
-            watchdog = threading.Timer(20, client.kill)
+            watchdog = threading.Timer(TIMEOUT, client.kill)
             watchdog.start()
             try:
                 assert client.stdin is not None

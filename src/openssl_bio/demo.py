@@ -18,7 +18,7 @@ from openssl_bio._throwaway import Identity, issue, make_authority
 from openssl_bio._wire import Wire
 
 _HOST = "demo.example"
-_TIMEOUT = 10.0
+_TIMEOUT = 60.0
 # The shortest OCSPResponse there is (RFC 6960, section 4.2.1), with the status tryLater: nobody has to sign it.
 _STAPLE = bytes.fromhex("30030a0103")
 _RECORDS = {20: "change_cipher_spec", 21: "alert", 22: "handshake", 23: "application_data"}

@@ -13,7 +13,7 @@ import pytest
 from openssl_bio import SSL
 from openssl_bio import stdlib as ssl
 from tests.core.test_one_call import Ends, handshake, stdlib_ends
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 
 WANT_READ = (SSL.WantReadError, ssl.SSLWantReadError)
 RECORD = 16 * 1024
@@ -237,7 +237,7 @@ def test_several_threads(ends: Ends) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(TIMEOUT)
     received = server.receive_data(client.data_to_send())
     parts = [received[at : at + 3] for at in range(0, len(received), 3)]
     for mark in range(4):

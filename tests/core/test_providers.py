@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from openssl_bio import SSL, LoadError, fips_enabled, load_provider
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.interop.peers import program
 from tests.programs import environment
 
@@ -98,7 +98,7 @@ def said(code: str, *arguments: object, **more: str) -> list[str]:
         env=environment(**more),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -109,7 +109,7 @@ def said(code: str, *arguments: object, **more: str) -> list[str]:
 def test_a_pkcs12_that_needs_the_legacy_provider(server_identity: Identity, tmp_path: Path) -> None:
     command = [program("openssl", "openssl"), "pkcs12", "-export", "-legacy", "-passout", "pass:secret"]
     command += ["-in", str(server_identity.certificate_file), "-inkey", str(server_identity.key_file)]
-    done = subprocess.run([*command, "-out", str(tmp_path / "old")], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([*command, "-out", str(tmp_path / "old")], capture_output=True, timeout=TIMEOUT, check=False)
     if done.returncode:
         pytest.skip("the openssl command has no legacy provider, so it cannot write such a file")
     lines = said(LEGACY, tmp_path / "old")
@@ -122,7 +122,7 @@ def shell(block: str) -> str:
     commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
     script = "\n".join(commands).replace("openssl-bio ", f"'{sys.executable}' -m openssl_bio ")
     done = subprocess.run(
-        ["sh", "-ec", script], env=environment(), capture_output=True, text=True, timeout=60, check=False
+        ["sh", "-ec", script], env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

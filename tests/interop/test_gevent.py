@@ -95,12 +95,12 @@ def test_a_callback_may_let_others_run(ca: Identity, server_identity: Identity) 
     def choose(connection, name, context):
         seen.append((name, isinstance(connection, ssl.SSLSocket)))
         entered.set()
-        assert done.wait(30)
+        assert done.wait(60)
 
     server.sni_callback = choose
     gevent.spawn(serve, 2)
     waiting = gevent.spawn(dial)
-    assert entered.wait(30)
+    assert entered.wait(60)
     server.sni_callback = None
     second = dial()
     done.set()

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from openssl_bio import crypto
-from tests.helpers import new_key
+from tests.helpers import TIMEOUT, new_key
 from tests.pyopenssl.test_crypto_certificates import LEAF, ROOT, converted
 
 TYPES = [crypto.FILETYPE_PEM, crypto.FILETYPE_ASN1]
@@ -26,7 +26,7 @@ def openssl(*arguments: str, data: bytes = b"") -> bytes:
     """What the openssl command says, on both of its outputs."""
     command = shutil.which("openssl")
     assert command, "these tests compare with the openssl command"
-    done = subprocess.run([command, *arguments], input=data, capture_output=True, timeout=30, check=True)
+    done = subprocess.run([command, *arguments], input=data, capture_output=True, timeout=TIMEOUT, check=True)
     return done.stdout + done.stderr
 
 

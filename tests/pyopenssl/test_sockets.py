@@ -18,9 +18,7 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity, client_context, context_of, server_context
-
-PATIENCE = 20.0
+from tests.helpers import TIMEOUT, Identity, client_context, context_of, server_context
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def wire(ca: Identity, server_identity: Identity) -> Iterator[Wire]:
     ours, peers = socket.socketpair()
     for end in (ours, peers):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
-    peers.settimeout(PATIENCE)
+    peers.settimeout(TIMEOUT)
     with ThreadPoolExecutor(4) as pool, ExitStack() as stack, ours, peers:
         yield Wire(ours, peers, pool, stack, ca, server_identity)
 
@@ -105,9 +103,9 @@ def test_client_echo(as_descriptor: bool, client: SSL.Context, wire: Wire) -> No
     sent = os.urandom(300_000)
     writing = wire.threads.submit(connection.sendall, sent)
     assert read_exactly(connection, len(sent)) == sent
-    assert writing.result(PATIENCE) == len(sent)
+    assert writing.result(TIMEOUT) == len(sent)
     finish(connection)
-    assert answer.result(PATIENCE) == sent
+    assert answer.result(TIMEOUT) == sent
 
 
 def test_server_echo(server: SSL.Context, wire: Wire) -> None:
@@ -126,7 +124,7 @@ def test_server_echo(server: SSL.Context, wire: Wire) -> None:
     assert connection.recv(100) == b"a question"
     assert connection.send(b"an answer") == 9
     finish(connection)
-    assert answer.result(PATIENCE) == b"an answer"
+    assert answer.result(TIMEOUT) == b"an answer"
 
 
 def until_done(connection: SSL.Connection, operation: Callable[[], Any], wants: list[type[SSL.Error]]) -> Any:
@@ -136,11 +134,11 @@ def until_done(connection: SSL.Connection, operation: Callable[[], Any], wants: 
             return operation()
         except SSL.WantReadError:
             wants.append(SSL.WantReadError)
-            assert select.select([connection], [], [], PATIENCE)[0]
+            assert select.select([connection], [], [], TIMEOUT)[0]
         except SSL.WantWriteError:
             wants.append(SSL.WantWriteError)
             assert connection.want_write()
-            assert select.select([], [connection], [], PATIENCE)[1]
+            assert select.select([], [connection], [], TIMEOUT)[1]
 
 
 @pytest.mark.parametrize("timeout", [0.0, 5.0], ids=["non-blocking", "time-out"])
@@ -150,7 +148,7 @@ def test_socket_that_does_not_block(timeout: float, client: SSL.Context, wire: W
     wants: list[type[SSL.Error]] = []
 
     def until_wanted(error: type[SSL.Error]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while error not in wants:
             assert time.monotonic() < deadline, f"the other end did not get {error}"
             time.sleep(0.001)
@@ -179,7 +177,7 @@ def test_socket_that_does_not_block(timeout: float, client: SSL.Context, wire: W
     while len(data) < len(sent):
         data += until_done(connection, lambda: connection.recv(1 << 16), wants)
     assert data == sent[::-1]
-    assert received.result(PATIENCE) == sent
+    assert received.result(TIMEOUT) == sent
     with pytest.raises(SSL.ZeroReturnError):
         until_done(connection, lambda: connection.recv(1), wants)
     assert until_done(connection, connection.shutdown, wants) is True
@@ -199,7 +197,7 @@ def test_select_sees_every_record(client: SSL.Context, wire: Wire) -> None:
     connection = client_over(client, wire.ours)
     connection.do_handshake()
     for _ in range(3):
-        assert select.select([wire.ours], [], [], PATIENCE)[0]
+        assert select.select([wire.ours], [], [], TIMEOUT)[0]
         assert connection.recv(1 << 14) == b"x" * 100
         assert connection.pending() == 0
     connection.sendall(b"!")
@@ -222,7 +220,7 @@ def test_plaintext_after_the_end_stays_in_the_socket(client: SSL.Context, wire: 
         connection.recv(10)
     assert connection.shutdown() is True
     assert wire.ours.recv(100) == b"plain again"
-    done.result(PATIENCE)
+    done.result(TIMEOUT)
 
 
 def test_reader_that_waits_stalls_no_writer(client: SSL.Context, wire: Wire) -> None:
@@ -234,9 +232,9 @@ def test_reader_that_waits_stalls_no_writer(client: SSL.Context, wire: Wire) -> 
     with pytest.raises(TimeoutError):
         waiting.result(0.2)
     assert connection.send(b"now") == 3
-    assert waiting.result(PATIENCE) == b"now"
+    assert waiting.result(TIMEOUT) == b"now"
     finish(connection)
-    assert answer.result(PATIENCE) == b"now"
+    assert answer.result(TIMEOUT) == b"now"
 
 
 def test_36_connect_accept_and_delegation(client: SSL.Context, server: SSL.Context) -> None:
@@ -248,13 +246,13 @@ def test_36_connect_accept_and_delegation(client: SSL.Context, server: SSL.Conte
             accepted = pool.submit(listener.accept)
             near = SSL.Connection(client, socket.socket())
             assert getattr(near, connect)(address) in (None, 0)
-            far, peer = accepted.result(PATIENCE)
+            far, peer = accepted.result(TIMEOUT)
             assert isinstance(far, SSL.Connection)
             assert far.get_context() is listener.get_context()
             assert peer == near.getsockname()
             handshake = pool.submit(far.do_handshake)
             near.do_handshake()
-            handshake.result(PATIENCE)
+            handshake.result(TIMEOUT)
             far.sock_shutdown(socket.SHUT_WR)
             with pytest.raises(SSL.SysCallError) as cut:
                 near.recv(1)
@@ -338,7 +336,7 @@ def test_failed_handshake_alerts_the_peer(server: SSL.Context, wire: Wire) -> No
     connection = server_over(server, wire.ours)
     with pytest.raises(KeyError, match="refused"):
         connection.do_handshake()
-    assert "UNRECOGNIZED_NAME" in (reason.result(PATIENCE) or "")
+    assert "UNRECOGNIZED_NAME" in (reason.result(TIMEOUT) or "")
 
 
 def test_41_shorter_retry_is_refused(client: SSL.Context, wire: Wire) -> None:
@@ -349,7 +347,7 @@ def test_41_shorter_retry_is_refused(client: SSL.Context, wire: Wire) -> None:
     connection = client_over(client, wire.ours)
     wants: list[type[SSL.Error]] = []
     until_done(connection, connection.do_handshake, wants)
-    shaken.result(PATIENCE)
+    shaken.result(TIMEOUT)
     data = bytes(1 << 16)
     while not connection.want_write():
         with suppress(SSL.WantWriteError):
@@ -357,7 +355,7 @@ def test_41_shorter_retry_is_refused(client: SSL.Context, wire: Wire) -> None:
     reading = wire.threads.submit(lambda: [tls.recv(1 << 14) for _ in range(4)])
     with pytest.raises(SSL.Error, match="bad write retry"):
         until_done(connection, lambda: connection.send(b"less"), wants)
-    reading.result(PATIENCE)
+    reading.result(TIMEOUT)
 
 
 def test_context_of_one_version_over_pipes(version: int, server_identity: Identity) -> None:
@@ -368,7 +366,7 @@ def test_context_of_one_version_over_pipes(version: int, server_identity: Identi
         done = pool.submit(server.do_handshake)
         client = client_over(context_of(version), file)
         client.do_handshake()
-        done.result(PATIENCE)
+        done.result(TIMEOUT)
         assert client.send(b"over a file") == 11
         assert server.recv(100) == b"over a file"
 

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from openssl_bio import SSL
-from tests.helpers import Identity, client_context, server_context
+from tests.helpers import TIMEOUT, Identity, client_context, server_context
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
 
 SIZE = 3_000_000
-PATIENCE = 20.0
 
 
 class Interrupt(Exception):
@@ -110,7 +109,7 @@ def test_reading(alarm: Alarm, ends: tuple[SSL.Connection, SSL.Connection], pool
     work = pool.submit(send_everything, server)
     client.do_handshake()
     received = read_shaken(client, alarm)
-    work.result(PATIENCE)
+    work.result(TIMEOUT)
     assert alarm.count > 0
     assert SIZE - alarm.count * (1 << 14) <= received <= SIZE
 
@@ -125,4 +124,4 @@ def test_writing(alarm: Alarm, ends: tuple[SSL.Connection, SSL.Connection], pool
         sent += alarm.shaken(lambda: client.send(bytes(1 << 15))) or 0
     client.shutdown()
     assert alarm.count > 0
-    assert sent <= work.result(PATIENCE) <= sent + alarm.count * (1 << 15)
+    assert sent <= work.result(TIMEOUT) <= sent + alarm.count * (1 << 15)

@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from openssl_bio import stdlib
-from tests.helpers import Identity
+from tests.helpers import TIMEOUT, Identity
 from tests.stdlib.helpers import client_context, of_version, ours, python, server_context, wants_read
 
 PLAIN = b"and now in plain text\r\n" + bytes(range(256)) * 200
-PATIENCE = 60  # seconds
 
 
 def contexts(ca: Identity, identity: Identity, version: ssl.TLSVersion, side: str) -> tuple[Any, Any]:
@@ -244,7 +243,7 @@ def test_writers_meanwhile_lose_nothing(ca: Identity) -> None:
         writer = threading.Thread(target=lambda b=incoming: [b.write(bytes([n])) for n in range(200)])
         writer.start()
         context.wrap_bio(incoming, stdlib.MemoryBIO(), server_hostname="localhost", initial=b"first ")
-        writer.join(PATIENCE)
+        writer.join(TIMEOUT)
         assert incoming.read() == b"first " + bytes(range(200))
 
 
@@ -256,7 +255,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two ends of a stream, in blocking mode."""
     near, far = socket.socketpair()
     for end in (near, far):
-        end.settimeout(PATIENCE)
+        end.settimeout(TIMEOUT)
     with near, far:
         yield near, far
 
@@ -327,7 +326,7 @@ def test_a_socket_reads_nothing_that_is_behind_tls(
                 found += plain.recv(1 << 16)
             assert found == PLAIN
             plain.sendall(PLAIN)
-            peer.join(PATIENCE)
+            peer.join(TIMEOUT)
             assert peer.answer == PLAIN
 
 
@@ -361,7 +360,7 @@ def test_a_server_that_has_read_some(
             wrapped.do_handshake()
         assert wrapped.recv(100) == b"hello"
         wrapped.sendall(b"to you")
-        peer.join(PATIENCE)
+        peer.join(TIMEOUT)
         assert peer.answer == b"to you"
 
 

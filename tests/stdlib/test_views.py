@@ -19,7 +19,6 @@ from tests.helpers import Identity
 from tests.stdlib.helpers import Pair, client_context, server_context
 from tests.stdlib.views import Both, Views
 
-PATIENCE = 60  # seconds
 V13 = ssl.TLSVersion.TLSv1_3
 
 
