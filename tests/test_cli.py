@@ -14,10 +14,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from openssl_bio import SSL, _connect, _report
+from openssl_bio import SSL, _connect, _report, cli
 from openssl_bio._throwaway import issue, make_authority
 from openssl_bio.demo import records
 from tests.helpers import TIMEOUT, Identity
@@ -413,6 +414,28 @@ def test_serve_goes_on_after_a_client_that_fails(tmp_path: Path) -> None:
                 assert "failed after 5 bytes: the connection broke: Unexpected EOF" in server.stdout.readline()
         server.send_signal(signal.SIGINT)
         assert server.wait(TIMEOUT) == 0
+
+
+def test_serve_waits_for_no_client_for_good(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C just before accept() begins to wait does not wake it: Python sees it when the wait is over."""
+    waits: list[float | None] = []
+
+    class Listener(socket.socket):
+        def accept(self) -> NoReturn:
+            waits.append(self.gettimeout())
+            raise KeyboardInterrupt if len(waits) > 1 else TimeoutError
+
+    def listen(address: tuple[str, int]) -> Listener:
+        listener = Listener()
+        listener.bind(address)
+        return listener
+
+    monkeypatch.setattr(socket, "create_server", listen)
+    assert cli.main(["serve"]) == 0
+    assert waits == [1.0, 1.0]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["listening", "stopped"]
 
 
 @pytest.mark.usefixtures("interruptible")

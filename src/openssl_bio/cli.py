@@ -30,7 +30,7 @@ _VERSIONS = {
     "1.3": SSL.TLS1_3_VERSION,
 }
 _LONGEST_NAME = 255
-_HANDSHAKE, _IDLE, _CLOSING = 10.0, 300.0, 1.0
+_HANDSHAKE, _IDLE, _CLOSING, _LOOK = 10.0, 300.0, 1.0, 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -211,6 +211,7 @@ def _serve(options: argparse.Namespace) -> int:
             Path(options.write_ca).write_bytes(authority.certificate_pem())
             row("CA file", options.write_ca)
     with socket.create_server(("127.0.0.1", options.port)) as listener:
+        listener.settimeout(_LOOK)  # a Ctrl-C that comes just before accept() begins to wait does not wake it
         row("listening", f"127.0.0.1:{listener.getsockname()[1]}")
         try:
             while True:
@@ -226,6 +227,8 @@ def _accept(context: SSL.Context, listener: socket.socket) -> None:
         accepted, address = listener.accept()
         # Daemons: Ctrl-C does not wait for clients that are silent.
         threading.Thread(target=_echo, args=(context, accepted, address[1]), daemon=True).start()
+    except TimeoutError:
+        return
     except (OSError, RuntimeError) as error:  # of files, of threads
         row("no client", explain(error))
         time.sleep(_CLOSING)
