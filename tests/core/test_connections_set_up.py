@@ -86,6 +86,8 @@ USES: dict[str, Any] = {
     "pending": lambda one: one.pending(),
     "one call": lambda one: one.receive_data(b"x"),
     "data to send": lambda one: one.data_to_send(),
+    "one call for many": lambda one: one.send_data_many([b"x"]),
+    "cork": lambda one: one.corked().__enter__(),
 }
 OF_CONNECTIONS: dict[str, Any] = USES | {
     "take": lambda one: one.bio_read(10),

@@ -106,7 +106,7 @@ class Engine:
     _demand: Demand
 
     if not TYPE_CHECKING:  # what `_open` sets, and `_set_up`
-        ssl = _guard = _pending = _pins = Unset()
+        ssl = _guard = _pending = _pins = _datagrams = Unset()
         _context = _first_generation = _generation = _demand = Unset()
 
     @property
