@@ -329,7 +329,7 @@ ca = new_authority(folder)
 identity = ca.issue("localhost", folder, b"DNS:localhost")
 client, server = client_context(SSL.TLS1_3_VERSION, ca), server_context(SSL.TLS1_3_VERSION, identity)
 url = sys.argv[1]
-keys = RedisTicketKeys.from_url(url, b"k" * 32, interval=0.05) if url else TicketKeys()
+keys = RedisTicketKeys.from_url(url, b"k" * 32, interval=0.05, timeout=60) if url else TicketKeys()
 server.set_ticket_keys(keys)
 session = Pair(client, server).handshake().client.get_session()
 pair = Pair(client, server)

@@ -148,7 +148,7 @@ context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 context.load_verify_locations(ca)
 context.maximum_version = context.minimum_version = int(version)
 session = ssl.SSLSession.from_bytes(open(path, "rb").read(), b"k" * 32)
-with socket.create_connection(("127.0.0.1", int(port)), 20) as plain:
+with socket.create_connection(("127.0.0.1", int(port)), 60) as plain:
     with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
         connection.sendall(b"hello")
         print(connection.session_reused, connection.recv(5).decode())
