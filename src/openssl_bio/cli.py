@@ -30,7 +30,7 @@ _VERSIONS = {
     "1.3": SSL.TLS1_3_VERSION,
 }
 _LONGEST_NAME = 255
-_HANDSHAKE, _IDLE, _CLOSING, _LOOK = 10.0, 300.0, 1.0, 1.0
+_HANDSHAKE, _IDLE, _CLOSING, _LOOK = 10.0, 300.0, 5.0, 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -231,7 +231,7 @@ def _accept(context: SSL.Context, listener: socket.socket) -> None:
         return
     except (OSError, RuntimeError) as error:  # of files, of threads
         row("no client", explain(error))
-        time.sleep(_CLOSING)
+        time.sleep(_LOOK)
 
 
 def _echo(context: SSL.Context, accepted: socket.socket, port: int) -> None:
