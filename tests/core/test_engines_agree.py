@@ -1,6 +1,6 @@
 """Both engines, driven with the same calls, give the same answers and the same exceptions.
 
-``EXAMPLES=2000 pytest tests/core/test_engines_agree.py`` looks longer.
+``EXAMPLES=2000 pytest --timeout 0 tests/core/test_engines_agree.py`` looks longer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The faces on either engine, driven with the same calls, give the same answers and the same exceptions.
 
-Each engine has a process of its own (`driven`). ``EXAMPLES=2000 pytest tests/core/test_faces_agree.py`` looks longer.
+Each engine has a process of its own (`driven`). ``EXAMPLES=2000 pytest --timeout 0 tests/core/test_faces_agree.py``
+looks longer.
 """
 
 from __future__ import annotations

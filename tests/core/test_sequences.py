@@ -1,6 +1,6 @@
 """Any public calls in any order with any arguments: no crash, no error left in the queue, no byte lost, closable.
 
-``SEQUENCES=2000 pytest tests/core/test_sequences.py`` makes a long run.
+``SEQUENCES=2000 pytest --timeout 0 tests/core/test_sequences.py`` makes a long run.
 """
 
 from __future__ import annotations
