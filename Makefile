@@ -115,7 +115,7 @@ bench-fleet: .venv/test
 	.venv/bin/python -m benchmarks.fleet
 
 # Instructions an operation, counted by valgrind: over 3 % more than in benchmarks/baseline.json fails, and
-# ARGS=--update writes that. Two minutes.
+# ARGS=--update writes that. Two minutes; six to update.
 bench-instructions: .venv/built
 	tools/setup.sh valgrind
 	.venv/bin/python -m benchmarks.instructions $(ARGS)

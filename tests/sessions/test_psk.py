@@ -319,11 +319,6 @@ def test_bad_arguments() -> None:
 FLAGS = {"1.2": "-tls1_2", "1.3": "-tls1_3"}
 
 
-def found(peer: str) -> None:
-    """Skip the test without the program."""
-    program(*(("openssl", "openssl") if peer.startswith("s_") else (peer, "gnutls-bin")))
-
-
 def connected(context: SSL.Context, sock: socket.socket, *, server: bool) -> SSL.Connection:
     sock.settimeout(None)
     connection = SSL.Connection(context, sock)
@@ -356,7 +351,6 @@ def connect(port: int) -> socket.socket:
 
 @pytest.mark.parametrize("peer", ["s_client", "gnutls-cli"])
 def test_server_of(peer: str, version: str, tmp_path: Path) -> None:
-    found(peer)
     context = new_context(version)
     seen: list[bytes] = []
     context.set_psk_server_callback(lambda _connection, identity: (seen.append(identity), KEY)[1])
@@ -365,13 +359,15 @@ def test_server_of(peer: str, version: str, tmp_path: Path) -> None:
         port = str(listening.getsockname()[1])
         if peer == "s_client":
             options = ["-psk_identity", "me", "-psk", KEY.hex(), "-cipher", "PSK", "-quiet", "-no_ign_eof"]
-            command = ["openssl", "s_client", FLAGS[version], "-connect", f"127.0.0.1:{port}", *options]
+            command = [program("openssl", "openssl"), "s_client", FLAGS[version]]
+            command += ["-connect", f"127.0.0.1:{port}", *options]
         else:
             # gnutls-cli 3.7.9 crashes after ECDHE-PSK on TLS 1.2, with openssl s_server too.
             exchanges = "+PSK" if version == "1.2" else "+ECDHE-PSK:+DHE-PSK:+PSK"
             priority = f"NORMAL:-VERS-ALL:+VERS-TLS{version}:-KX-ALL:{exchanges}"
             secret = ["--pskusername", "me", "--pskkey", KEY.hex()]
-            command = ["gnutls-cli", "-p", port, *secret, "--priority", priority, "127.0.0.1"]
+            command = [program("gnutls-cli", "gnutls-bin"), "-p", port, *secret]
+            command += ["--priority", priority, "127.0.0.1"]
         with started(command, tmp_path / "log") as running:
             sock, _address = listening.accept()
             with sock:

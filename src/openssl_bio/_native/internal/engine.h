@@ -60,7 +60,6 @@ typedef struct {
 
 enum { OBIO_NEW, OBIO_OPENING, OBIO_OPEN };
 
-
 typedef void engine_call(engine_object *self, void *buffer, size_t size);
 
 PyObject *obio_method_open(engine_object *self, PyTypeObject *defining, PyObject *const *arguments, Py_ssize_t count,
